@@ -1,0 +1,1 @@
+"""Covariates: lazy sources brought onto a GeoBox, and the stack made of them."""

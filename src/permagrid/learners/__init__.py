@@ -1,0 +1,1 @@
+"""The table of learners that a study may name."""

@@ -1,0 +1,1 @@
+"""Wall-to-wall prediction of a fitted learner over a covariate stack."""

@@ -1,0 +1,1 @@
+"""Published files: Cloud-Optimised GeoTIFFs with their legends and styles."""

@@ -1,0 +1,1 @@
+"""Site tables: readers, quality flags, reduction to site and epoch, labels, sampling."""

@@ -1,0 +1,1 @@
+"""Folds, scores, and the comparison of learners by out-of-fold predictions."""
