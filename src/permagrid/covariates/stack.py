@@ -1,0 +1,145 @@
+"""The covariate stack: lazy layers written chunk by chunk to Zarr, and opened as one dataset."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from shutil import rmtree
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr
+import zarr
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+from permagrid.covariates.resample import CHUNK
+from permagrid.covariates.table import Covariate, varies
+from permagrid.grid import blocks, inside_region, lonlat
+
+Layer = tuple[str, str | None]
+"""A covariate's name, and its epoch such as ``1980-1984`` or None where it does not vary."""
+
+
+def stack_layers(covariates: Mapping[str, Covariate], epochs: Iterable[str]) -> list[Layer]:
+    """Return the layers that a stack of these covariates has.
+
+    Examples
+    --------
+    >>> static = Covariate("elevation", "raster", "m")
+    >>> moving = Covariate("anomaly", "zonal_anomaly", "delta degC", years=(1880, 2022))
+    >>> stack_layers({"elevation": static, "anomaly": moving}, ["1980-1984", "1985-1989"])
+    [('elevation', None), ('anomaly', '1980-1984'), ('anomaly', '1985-1989')]
+    """
+    epochs = list(epochs)
+    return [
+        (name, epoch) for name in covariates for epoch in (epochs if varies(name, covariates) else [None])
+    ]
+
+
+def store_layers(
+    layers: Mapping[Path, xr.DataArray],
+    geobox: GeoBox,
+    *,
+    region: tuple[float, float, float, float] | None = None,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Write lazy layers to Zarr stores, chunk by chunk, in memory that does not grow with the grid.
+
+    Parameters
+    ----------
+    layers
+        Store to write -> lazy layer on `geobox`. A store appears under its name when it is complete.
+    geobox
+        The grid of all layers.
+    region
+        Lon/lat box outside which cells become nodata [degree].
+    workers
+        Chunks in work at a time.
+    progress
+        Called with the chunks done and in all.
+    """
+    if not layers:
+        return
+    partial = {path: path.with_name(f"{path.name}.partial") for path in layers}
+    stores = {path: _new_store(partial[path], geobox) for path in layers}
+    windows = list(blocks(geobox.shape, CHUNK))
+    done = 0
+
+    def write(window: tuple[slice, slice]) -> None:
+        rows, columns = window
+        inside = None
+        if region is not None:
+            inside = inside_region(*lonlat(geobox[rows, columns]), region)
+        parts = dask.compute(*(layer.data[window] for layer in layers.values()), scheduler="synchronous")
+        for path, values in zip(layers, parts, strict=True):
+            stores[path][window] = values if inside is None else np.where(inside, values, np.nan)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(write, windows):
+            done += 1
+            progress(done, len(windows))
+    for path, temporary in partial.items():
+        if path.exists():
+            rmtree(path)
+        temporary.rename(path)
+
+
+def _new_store(path: Path, geobox: GeoBox) -> zarr.Array:
+    if path.exists():
+        rmtree(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return zarr.create_array(
+        store=str(path),
+        shape=tuple(geobox.shape),
+        chunks=(CHUNK, CHUNK),
+        dtype="float32",
+        fill_value=float("nan"),
+    )
+
+
+def open_stack(
+    stores: Mapping[Layer, Path], covariates: Mapping[str, Covariate], geobox: GeoBox
+) -> xr.Dataset:
+    """Return stored layers as one lazy dataset, a variable per covariate.
+
+    Parameters
+    ----------
+    stores
+        Layer -> Zarr store.
+    covariates
+        Specifications, for the attributes.
+    geobox
+        The grid of the stores.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables of dimensions ``(y, x)``, or ``(epoch, y, x)`` for those that vary.
+    """
+    variables: dict[str, xr.DataArray] = {}
+    for name, covariate in covariates.items():
+        mine = {epoch: path for (layer, epoch), path in stores.items() if layer == name}
+        arrays = {epoch: da.from_zarr(str(path)) for epoch, path in mine.items()}
+        attrs = {
+            "units": covariate.unit,
+            "long_name": covariate.long_name or name,
+            "kind": covariate.kind,
+        }
+        if list(mine) == [None]:
+            variables[name] = xr.DataArray(arrays[None], dims=geobox.dimensions, attrs=attrs)
+        else:
+            data = da.stack(list(arrays.values()))
+            variables[name] = xr.DataArray(
+                data,
+                dims=("epoch", *geobox.dimensions),
+                coords={"epoch": [str(e) for e in mine]},
+                attrs=attrs,
+            )
+    return xr.Dataset(variables).assign_coords(xr_coords(geobox))
+
+
+def at_epoch(stack: xr.Dataset, epoch: str) -> xr.Dataset:
+    """Return the layers that hold for one epoch, all of dimensions ``(y, x)``."""
+    return stack.sel(epoch=epoch, drop=True) if "epoch" in stack.dims else stack

@@ -1,0 +1,149 @@
+"""Slope and aspect of an elevation covariate, true on any grid and at any latitude."""
+
+from collections.abc import Callable
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from permagrid.covariates.resample import CHUNK
+from permagrid.covariates.table import COVARIATES, Request
+from permagrid.grid import Float, lonlat
+
+_EQUATORIAL_RADIUS = 6378137.0
+_ECCENTRICITY_SQUARED = 0.00669437999014
+
+
+@COVARIATES.register
+def slope(request: Request, *, input: str = "elevation") -> xr.DataArray:
+    """Return the slope of an elevation covariate [degree].
+
+    Central differences (Zevenbergen and Thorne 1987, doi:10.1002/esp.3290120107) over true distances
+    on the ellipsoid. A missing neighbour counts as level with the cell.
+    """
+    return _from_gradient(request, input, lambda east, north: np.degrees(np.arctan(np.hypot(east, north))))
+
+
+@COVARIATES.register
+def aspect(request: Request, *, input: str = "elevation") -> xr.DataArray:
+    """Return the direction a slope faces, clockwise from true north; nodata where it is level [degree]."""
+
+    def facing(east: Float, north: Float) -> Float:
+        angle = np.mod(np.degrees(np.arctan2(-east, -north)), 360.0)
+        return np.where((east == 0) & (north == 0), np.nan, angle)
+
+    return _from_gradient(request, input, facing)
+
+
+@COVARIATES.register
+def northness(request: Request, *, input: str = "elevation") -> xr.DataArray:
+    """Return the cosine of the aspect times the sine of the slope: 1 for a north wall, 0 where level [1]."""
+
+    def toward_north(east: Float, north: Float) -> Float:
+        return -north / np.sqrt(1.0 + east**2 + north**2)
+
+    return _from_gradient(request, input, toward_north)
+
+
+@COVARIATES.register
+def eastness(request: Request, *, input: str = "elevation") -> xr.DataArray:
+    """Return the sine of the aspect times the sine of the slope: 1 for an east wall, 0 where level [1]."""
+
+    def toward_east(east: Float, north: Float) -> Float:
+        return -east / np.sqrt(1.0 + east**2 + north**2)
+
+    return _from_gradient(request, input, toward_east)
+
+
+def _from_gradient(request: Request, name: str, measure: Callable[[Float, Float], Float]) -> xr.DataArray:
+    geobox = request.geobox
+    # One ring of cells more, so that cells at the edge of the grid have neighbours.
+    padded = request.build(name, geobox.pad(1)).data.rechunk(CHUNK)
+    rows, columns = geobox.shape
+
+    def one(
+        block_info: dict[int | None, dict[str, list[tuple[int, int]]]] | None = None,
+    ) -> NDArray[np.float32]:
+        if block_info is None:
+            return np.empty((0, 0), dtype="float32")
+        (top, bottom), (left, right) = block_info[None]["array-location"]
+        ring = padded[top : bottom + 2, left : right + 2].compute(scheduler="synchronous")
+        east, north = gradient(ring.astype(float), geobox.pad(1)[top : bottom + 2, left : right + 2])
+        return np.asarray(measure(east, north), dtype="float32")
+
+    chunks = da.core.normalize_chunks((CHUNK, CHUNK), shape=(rows, columns))
+    data = da.map_blocks(one, chunks=chunks, dtype="float32", meta=np.empty((0, 0), dtype="float32"))
+    template = request.build(name, geobox)
+    return template.copy(data=data)
+
+
+def gradient(elevation: Float, geobox: GeoBox) -> tuple[Float, Float]:
+    """Return the rise towards true east and true north of every cell that has a ring around it [1].
+
+    Parameters
+    ----------
+    elevation
+        Shape ``(rows, columns)``, NaN as nodata [m].
+    geobox
+        Its grid, in any CRS.
+
+    Returns
+    -------
+    tuple of arrays
+        East and north components, shape ``(rows - 2, columns - 2)``.
+
+    Notes
+    -----
+    The cell's local axes come from the positions of its neighbours in space, so that scale,
+    convergence, the pole and the antimeridian need no special case.
+
+    Examples
+    --------
+    >>> from permagrid.grid import make_geobox
+    >>> grid = make_geobox("EPSG:3413", 1000, bounds=(0, -2_003_000, 3_000, -2_000_000))
+    >>> east, north = gradient(np.array([[0.0, 10, 20]] * 3), grid)
+    >>> bool(0.0098 < np.hypot(east, north)[0, 0] < 0.0102)
+    True
+    """
+    longitude, latitude = lonlat(geobox)
+    position = _positions(longitude, latitude)
+    lon, lat = np.radians(longitude[1:-1, 1:-1]), np.radians(latitude[1:-1, 1:-1])
+    east_axis = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)], axis=-1)
+    north_axis = np.stack([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)], axis=-1)
+    along_row = position[1:-1, 2:] - position[1:-1, :-2]
+    along_column = position[2:, 1:-1] - position[:-2, 1:-1]
+    rise_row, rise_column = _rises(elevation)
+    row_east, row_north = (along_row * east_axis).sum(-1), (along_row * north_axis).sum(-1)
+    column_east, column_north = (along_column * east_axis).sum(-1), (along_column * north_axis).sum(-1)
+    area = row_east * column_north - row_north * column_east
+    with np.errstate(invalid="ignore", divide="ignore"):
+        east = (rise_row * column_north - rise_column * row_north) / area
+        north = (rise_column * row_east - rise_row * column_east) / area
+    return east, north
+
+
+def _rises(elevation: Float) -> tuple[Float, Float]:
+    centre = elevation[1:-1, 1:-1]
+
+    def beside(neighbour: Float) -> Float:
+        return np.where(np.isfinite(neighbour), neighbour, centre)
+
+    row = beside(elevation[1:-1, 2:]) - beside(elevation[1:-1, :-2])
+    column = beside(elevation[2:, 1:-1]) - beside(elevation[:-2, 1:-1])
+    return np.where(np.isfinite(centre), row, np.nan), np.where(np.isfinite(centre), column, np.nan)
+
+
+def _positions(longitude: Float, latitude: Float) -> Float:
+    with np.errstate(invalid="ignore"):
+        lon, lat = np.radians(longitude), np.radians(latitude)
+        normal = _EQUATORIAL_RADIUS / np.sqrt(1.0 - _ECCENTRICITY_SQUARED * np.sin(lat) ** 2)
+        return np.stack(
+            [
+                normal * np.cos(lat) * np.cos(lon),
+                normal * np.cos(lat) * np.sin(lon),
+                normal * (1.0 - _ECCENTRICITY_SQUARED) * np.sin(lat),
+            ],
+            axis=-1,
+        )
