@@ -120,9 +120,6 @@ def centres(geobox: GeoBox, *, subcells: int = 1) -> tuple[Float, Float]:
     column = (np.arange(columns * subcells) + 0.5) / subcells
     row = (np.arange(rows * subcells) + 0.5) / subcells
     affine = geobox.affine
-    if affine.b == 0 and affine.d == 0:
-        x, y = np.meshgrid(affine.c + affine.a * column, affine.f + affine.e * row)
-        return x, y
     grid_column, grid_row = np.meshgrid(column, row)
     return (
         affine.a * grid_column + affine.b * grid_row + affine.c,
@@ -135,7 +132,16 @@ def lonlat(geobox: GeoBox) -> tuple[Float, Float]:
 
     Cells that lie nowhere on the globe, as in the corners of some projections, are infinite.
     """
-    x, y = centres(geobox)
+    rows, columns = geobox.shape
+    column, row = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
+    return lonlat_of(geobox, row, column)
+
+
+def lonlat_of(geobox: GeoBox, row: Float, column: Float) -> tuple[Float, Float]:
+    """Return longitude and latitude [degree] of fractional (row, column); 0.5 is a first cell's centre."""
+    affine = geobox.affine
+    x = affine.a * column + affine.b * row + affine.c
+    y = affine.d * column + affine.e * row + affine.f
     longitude, latitude = Transformer.from_crs(geobox.crs, "EPSG:4326", always_xy=True).transform(x, y)
     return wrapped(np.asarray(longitude)), np.asarray(latitude)
 

@@ -44,10 +44,10 @@ def degree_days(monthly: Float, days: Float, *, sign: Literal[-1, 1]) -> Float:
     Examples
     --------
     >>> degree_days(np.array([-10.0, 5.0]), np.array([31.0, 28.0]), sign=-1)
-    np.float64(310.0)
+    array(310.)
     """
     shape = (-1,) + (1,) * (np.ndim(monthly) - 1)
-    return np.asarray(np.maximum(sign * monthly, 0.0) * np.reshape(days, shape)).sum(axis=0)
+    return np.asarray(np.sum(np.maximum(sign * monthly, 0.0) * np.reshape(days, shape), axis=0))
 
 
 @COVARIATES.register

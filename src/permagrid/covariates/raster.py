@@ -18,8 +18,7 @@ def raster(
     request: Request,
     *,
     path: str,
-    variable: str | None = None,
-    band: int = 1,
+    variable: str | int | None = None,
     time: float | None = None,
     stored_unit: str | None = None,
     resampling: Resampling = "auto",
@@ -34,8 +33,8 @@ def raster(
         Grid, epoch and root folder.
     path
         File; ``{year}`` or ``{epoch}`` in it stands for each year of the epoch, or the epoch itself.
-    variable, band
-        Which layer of the file.
+    variable
+        Which layer: a name in a NetCDF file or Zarr store, the number of a band in a raster.
     time
         Coordinate on the file's time axis to take, such as -20000. Without it, a series is averaged
         over the years of the epoch.
@@ -60,7 +59,7 @@ def raster(
     """
     layers: list[xr.DataArray] = []
     for each in files_of(request, path):
-        grid = open_grid(each, variable=variable, band=band, nodata=nodata, crs=crs)
+        grid = open_grid(each, variable=variable, nodata=nodata, crs=crs)
         layers += _slices(grid, each, time, request.epoch)
     covariate = request.covariate
     brought = [onto(one, request.geobox, kind=covariate.kind, resampling=resampling) for one in layers]

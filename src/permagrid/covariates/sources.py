@@ -52,8 +52,7 @@ class _RasterWindowReader:
 def open_grid(
     path: str | Path,
     *,
-    variable: str | None = None,
-    band: int = 1,
+    variable: str | int | None = None,
     nodata: float | None = None,
     crs: str | None = None,
 ) -> xr.DataArray:
@@ -64,9 +63,8 @@ def open_grid(
     path
         A file, a Zarr folder, or a URL that GDAL or xarray can open.
     variable
-        Name in a NetCDF file or Zarr store; may be left out when there is only one.
-    band
-        Band of a raster, from 1.
+        Name in a NetCDF file or Zarr store, or number of a band of a raster, from 1; may be left out
+        when there is only one.
     nodata
         A value that means "no data" beside the one the file declares.
     crs
@@ -87,10 +85,11 @@ def open_grid(
     if "://" not in text and not Path(text).exists():
         raise PermagridError(f"{text}: no such file")
     engine = _ARRAY_FORMATS.get(Path(text).suffix.lower())
-    grid = (
-        _open_array(text, engine, variable, nodata, crs) if engine else _open_raster(text, band, nodata, crs)
-    )
-    return grid
+    if engine is not None:
+        return _open_array(text, engine, None if variable is None else str(variable), nodata, crs)
+    if not isinstance(variable, int | None):
+        raise PermagridError(f"{text}: variable is the number of a band here, from 1; found {variable!r}")
+    return _open_raster(text, variable or 1, nodata, crs)
 
 
 def _open_raster(path: str, band: int, nodata: float | None, crs: str | None) -> xr.DataArray:

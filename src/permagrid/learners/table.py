@@ -1,0 +1,173 @@
+"""The table of learners: each name builds a scikit-learn estimator for values or for classes."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from permagrid.registry import Table
+
+Task = Literal["value", "class"]
+
+Learner = Callable[..., BaseEstimator]
+LEARNERS: Table[Learner] = Table("learner")
+"""Learners ``(task, seed, *, ...) -> estimator``; their keywords are what a study may set."""
+
+
+@LEARNERS.register
+def random_forest(
+    task: Task,
+    seed: int,
+    *,
+    n_estimators: int = 500,
+    max_features: float | str | None = None,
+    min_samples_leaf: int = 1,
+    max_depth: int | None = None,
+    class_weight: str | None = None,
+) -> BaseEstimator:
+    """Return a random forest (Breiman 2001, doi:10.1023/A:1010933404324).
+
+    Parameters
+    ----------
+    task
+        ``value`` or ``class``.
+    seed
+        Seed of the bootstrap and of the splits.
+    n_estimators, max_features, min_samples_leaf, max_depth
+        As in scikit-learn; `max_features` is a third of the covariates for values and their square
+        root for classes if left out.
+    class_weight
+        ``balanced`` weighs classes by their inverse frequency; for classes only.
+    """
+    shared = {
+        "n_estimators": n_estimators,
+        "min_samples_leaf": min_samples_leaf,
+        "max_depth": max_depth,
+        "random_state": seed,
+        # More than one would add the trees' votes in the order in which threads end.
+        "n_jobs": 1,
+    }
+    if task == "value":
+        return RandomForestRegressor(max_features=max_features or 1 / 3, **shared)
+    return RandomForestClassifier(max_features=max_features or "sqrt", class_weight=class_weight, **shared)
+
+
+@LEARNERS.register
+def gradient_boosting(
+    task: Task,
+    seed: int,
+    *,
+    max_iter: int = 300,
+    learning_rate: float = 0.05,
+    max_leaf_nodes: int = 15,
+    min_samples_leaf: int = 20,
+    l2_regularization: float = 1.0,
+) -> BaseEstimator:
+    """Return gradient-boosted trees on binned covariates (Ke et al. 2017).
+
+    Parameters
+    ----------
+    task
+        ``value`` or ``class``.
+    seed
+        Seed of the estimator.
+    max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
+        As in scikit-learn's histogram-based gradient boosting.
+    """
+    keywords = {
+        "max_iter": max_iter,
+        "learning_rate": learning_rate,
+        "max_leaf_nodes": max_leaf_nodes,
+        "min_samples_leaf": min_samples_leaf,
+        "l2_regularization": l2_regularization,
+        "early_stopping": False,
+        "random_state": seed,
+    }
+    model = HistGradientBoostingRegressor if task == "value" else HistGradientBoostingClassifier
+    return model(**keywords)
+
+
+@LEARNERS.register
+def climate_linear(task: Task, seed: int, *, C: float = 1.0) -> BaseEstimator:
+    """Return a linear model, the floor that every other learner should beat.
+
+    Meant for a few climate covariates, named in the study's ``covariates`` of this learner.
+
+    Parameters
+    ----------
+    task
+        ``value`` gives least squares, ``class`` logistic regression.
+    seed
+        Seed of the estimator.
+    C
+        Inverse strength of the penalty of the logistic regression.
+    """
+    if task == "value":
+        return make_pipeline(StandardScaler(), StableLinearRegression())
+    return make_pipeline(StandardScaler(), StableLogisticRegression(C=C, max_iter=1000, random_state=seed))
+
+
+class StableLinearRegression(LinearRegression):  # type: ignore[misc]
+    """Least squares whose prediction of a row does not depend on the rows beside it.
+
+    A matrix product rounds differently for other numbers of rows, which would make a map depend on
+    its blocks.
+    """
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predictions, shape ``(n,)``."""
+        return np.asarray(weighted_sum(np.asarray(X, dtype=float), self.coef_) + self.intercept_)
+
+
+class StableLogisticRegression(LogisticRegression):  # type: ignore[misc]
+    """Logistic regression whose prediction of a row does not depend on the rows beside it."""
+
+    def decision_function(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return scores, shape ``(n,)`` for two classes and ``(n, classes)`` for more."""
+        rows = np.asarray(X, dtype=float)
+        scores = [
+            weighted_sum(rows, coefficients) + intercept
+            for coefficients, intercept in zip(self.coef_, self.intercept_, strict=True)
+        ]
+        return scores[0] if len(scores) == 1 else np.stack(scores, axis=1)
+
+
+def weighted_sum(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``rows @ weights``, added column by column in a fixed order.
+
+    Examples
+    --------
+    >>> weighted_sum(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]))
+    array([21., 43.])
+    """
+    total = np.zeros(len(rows))
+    for column, weight in zip(rows.T, weights, strict=True):
+        total += column * weight
+    return total
+
+
+def build_learner(name: str, task: Task, seed: int, keywords: dict[str, Any]) -> BaseEstimator:
+    """Return the learner called `name`, not yet fitted.
+
+    Raises
+    ------
+    PermagridError
+        If the table has no such learner.
+
+    Examples
+    --------
+    >>> build_learner("random_forest", "value", 0, {"n_estimators": 10}).n_estimators
+    10
+    """
+    return LEARNERS[name](task, seed, **keywords)

@@ -1,0 +1,132 @@
+"""Prediction of a fitted learner over a covariate stack, block by block in constant memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from permagrid.errors import PermagridError
+from permagrid.grid import Float, Window, blocks
+
+_ROWS_AT_A_TIME = 32768
+
+
+class Block(NamedTuple):
+    """A predicted part of the map."""
+
+    window: Window
+    """Rows and columns of the grid."""
+    values: NDArray[np.float32]
+    """Shape ``(outputs, rows, columns)``; NaN where a covariate is missing."""
+    valid: int
+    """Cells that were predicted."""
+    clipped: int
+    """Cells whose prediction was brought back into the valid range."""
+
+
+Predict = Callable[[Float], Float]
+"""Rows of covariates, shape ``(n, covariates)``, to predictions, shape ``(n, outputs)``."""
+
+
+def predict_blocks(
+    predict: Predict,
+    stack: xr.Dataset,
+    covariates: Sequence[str],
+    *,
+    block: int = 512,
+    valid_range: tuple[float, float] = (-np.inf, np.inf),
+    workers: int = 1,
+) -> Iterator[Block]:
+    """Yield predictions over a stack, block by block from the top, in constant memory.
+
+    Parameters
+    ----------
+    predict
+        Row-wise prediction; a row's result must not depend on the rows beside it.
+    stack
+        Variables of dimensions ``(y, x)``; lazy.
+    covariates
+        Variables to use, in the order of training.
+    block
+        Cells per side of a block. It changes memory and speed, never the result.
+    valid_range
+        What the target can be; predictions outside are set to its ends and counted.
+    workers
+        Blocks in work at a time.
+
+    Yields
+    ------
+    Block
+        In the order of the grid.
+
+    Raises
+    ------
+    PermagridError
+        If the stack lacks a covariate or still has epochs.
+    """
+    absent = [name for name in covariates if name not in stack]
+    if absent:
+        raise PermagridError(f"prediction: the stack lacks {', '.join(absent)}")
+    if any(stack[name].ndim != 2 for name in covariates):
+        raise PermagridError("prediction: choose one epoch of the stack first")
+    rows, columns = stack[covariates[0]].shape
+
+    def work(window: Window) -> Block:
+        return _predict_block(predict, stack, covariates, window, valid_range)
+
+    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Block]] = deque()
+        for window in blocks((rows, columns), block):
+            waiting.append(pool.submit(work, window))
+            # No more than this many results exist at once, however slowly they are taken.
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _predict_block(
+    predict: Predict,
+    stack: xr.Dataset,
+    covariates: Sequence[str],
+    window: Window,
+    valid_range: tuple[float, float],
+) -> Block:
+    layers = [stack[name].data[window] for name in covariates]
+    read = [np.asarray(x.compute(scheduler="synchronous") if hasattr(x, "compute") else x) for x in layers]
+    values = np.stack([layer.ravel() for layer in read], axis=1)
+    valid = np.flatnonzero(np.isfinite(values).all(axis=1))
+    n_outputs = 1
+    chunks: list[Float] = []
+    for start in range(0, len(valid), _ROWS_AT_A_TIME):
+        rows = values[valid[start : start + _ROWS_AT_A_TIME]].astype(float)
+        chunks.append(np.atleast_2d(predict(rows).T).T)
+    if chunks:
+        n_outputs = chunks[0].shape[1]
+    out = np.full((n_outputs, len(values)), np.nan, dtype="float32")
+    clipped = 0
+    if chunks:
+        predicted = np.concatenate(chunks)
+        bounded = np.clip(predicted, *valid_range)
+        clipped = int((bounded != predicted).any(axis=1).sum())
+        out[:, valid] = bounded.T
+    return Block(window, out.reshape(n_outputs, *read[0].shape), len(valid), clipped)
+
+
+def row_wise(estimator: Any, *, task: str) -> Predict:
+    """Return the prediction function of a fitted estimator: values, or probabilities of its classes.
+
+    Parameters
+    ----------
+    estimator
+        Fitted scikit-learn estimator.
+    task
+        ``value`` or ``class``.
+    """
+    chosen: Predict = estimator.predict_proba if task == "class" else estimator.predict
+    return chosen

@@ -1,0 +1,189 @@
+"""The folder of a run: every file it writes, named once, and kept while its digest holds."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from permagrid.errors import PermagridError
+
+FILES: dict[str, str] = {
+    "maps": "{study}_{variable}_{epoch}.tif, Cloud-Optimised GeoTIFF with .qml style",
+    "scores.csv": "scores of every learner, fold scheme and subset, with bootstrap intervals",
+    "sites.parquet": "GeoParquet of all observations with flags, reasons and whether they were kept",
+    "training.parquet": "GeoParquet of one row per site and epoch with target and covariates",
+    "predictions.parquet": "out-of-fold predictions, one row per learner, fold scheme, site and epoch",
+    "report.html": "the report, self-contained",
+    "summary.json": "figures of the run for machines, schema 1",
+    "study.resolved.yaml": "the study with every default written out",
+    "work": "kept steps: covariate layers, predictions, digests; may be deleted",
+}
+"""Every file that a run leaves in its folder, and what it is."""
+
+
+class RunDir:
+    """A folder that holds one run and can be run again.
+
+    Used as a context manager it locks the folder: a second run in it is refused, and a killed one
+    leaves no lock behind.
+
+    Parameters
+    ----------
+    path
+        The folder; made if absent.
+
+    Raises
+    ------
+    PermagridError
+        If the folder cannot be made or written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.work.mkdir(parents=True, exist_ok=True)
+            self.maps.mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.work):
+                pass
+        except OSError as error:
+            raise PermagridError(
+                f"{path}: cannot be written to ({error.strerror}); choose another --out"
+            ) from error
+        self._lock = FileLock(self.work / "lock")
+        self._ledger_path = self.work / "ledger.json"
+        self._ledger = self._read_ledger()
+        self.reused: list[str] = []
+
+    @property
+    def work(self) -> Path:
+        """Folder of kept steps."""
+        return self.path / "work"
+
+    @property
+    def maps(self) -> Path:
+        """Folder of the maps."""
+        return self.path / "maps"
+
+    def __enter__(self) -> Self:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise PermagridError(
+                f"{self.path}: another run is at work in this folder; wait or choose another"
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def _read_ledger(self) -> dict[str, dict[str, str]]:
+        try:
+            ledger: dict[str, dict[str, str]] = json.loads(self._ledger_path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return ledger
+
+    def keep(self, name: str, ingredients: object, make: Callable[[Path], None]) -> Path:
+        """Return the file `name`, made anew only if its ingredients changed or it was touched.
+
+        Parameters
+        ----------
+        name
+            Path within the folder.
+        ingredients
+            Everything that the content depends on; plain values.
+        make
+            Writes the file to the path it is given, a temporary one in the same folder.
+
+        Returns
+        -------
+        Path
+            The finished file.
+        """
+        path, wanted = self.path / name, digest(ingredients)
+        entry = self._ledger.get(name)
+        if entry and entry["digest"] == wanted and path.is_file() and sha256_of(path) == entry["sha256"]:
+            self.reused.append(name)
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+        try:
+            make(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self.record(name, wanted)
+        return path
+
+    def record(self, name: str, wanted: str) -> None:
+        """Note that the file `name` is complete and was made from the digest `wanted`."""
+        self._ledger[name] = {"digest": wanted, "sha256": sha256_of(self.path / name)}
+        write_text(self._ledger_path, json.dumps(self._ledger, indent=1, sort_keys=True))
+
+    def is_kept(self, name: str, ingredients: object) -> bool:
+        """Return whether `keep` would reuse the file."""
+        path, entry = self.path / name, self._ledger.get(name)
+        same = entry is not None and entry["digest"] == digest(ingredients) and path.is_file()
+        return bool(same and entry is not None and sha256_of(path) == entry["sha256"])
+
+    def sweep(self) -> None:
+        """Remove temporary files that a killed run left behind."""
+        for path in self.path.rglob(".*.partial*"):
+            if path.is_file():
+                path.unlink()
+
+    def forget(self, folder: str, keep: set[str]) -> None:
+        """Remove files in `folder` that an earlier study left and this one does not make."""
+        for name in [name for name in self._ledger if name.startswith(f"{folder}/") and name not in keep]:
+            del self._ledger[name]
+            for path in (self.path / folder).glob(f"{Path(name).stem}.*"):
+                path.unlink()
+
+
+def digest(ingredients: object) -> str:
+    """Return the SHA-256 of plain values, the same for the same values in any order of keys.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": [2.0, None]}) == digest({"b": [2.0, None], "a": 1})
+    True
+    """
+    text = json.dumps(ingredients, sort_keys=True, default=_plain, allow_nan=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple | set | frozenset):
+        return sorted(value) if isinstance(value, set | frozenset) else list(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no plain value")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files."""
+    hasher = hashlib.sha256()
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        if path.is_dir():
+            hasher.update(str(file.relative_to(path)).encode())
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file to a temporary name and rename it."""
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,409 @@
+"""The study file: everything a scientist decides, as frozen models that refuse unknown keys."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import YAMLError
+
+from permagrid.errors import Fault, StudyError, did_you_mean
+
+_LARGEST_FILE = 1_000_000
+_EPOCH = re.compile(r"^\s*(\d{4})\s*-\s*(\d{4})\s*$")
+
+Years = tuple[int, int]
+
+
+def _years(value: object) -> object:
+    if isinstance(value, str) and (match := _EPOCH.match(value)):
+        value = (int(match[1]), int(match[2]))
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int) for v in value):
+        if value[0] > value[1]:
+            raise ValueError(f"years {value[0]}-{value[1]} run backwards; the first year comes first")
+        return tuple(value)
+    raise ValueError(f"{value!r} is no span of years; write first-last, such as 1980-1984")
+
+
+YearSpan = Annotated[
+    Years, BeforeValidator(_years, json_schema_input_type=Annotated[str, Field(pattern=_EPOCH.pattern)])
+]
+Bounds = tuple[float, float, float, float]
+
+
+class Part(BaseModel):
+    """A part of a study: frozen, and unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PlugIn(BaseModel):
+    """A part that names a function of a table; its other keys are that function's keywords."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """Keyword arguments for the function."""
+        return dict(self.model_extra or {})
+
+
+class Metadata(Part):
+    """What a reader of the products must know."""
+
+    title: str
+    """Title of the product."""
+    abstract: str = ""
+    """What it is, in a few sentences."""
+    resolution_note: str = ""
+    """What the resolution of the covariates means for the maps, honestly."""
+    authors: tuple[str, ...] = ()
+    """People, as they want to be named."""
+    licence: str = ""
+    """Licence of the products."""
+    keywords: tuple[str, ...] = ()
+    """Subject words."""
+    references: tuple[str, ...] = ()
+    """Papers and data sets that the study rests on."""
+
+
+class Target(Part):
+    """What is mapped."""
+
+    variable: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
+    """Name, such as ``mean_annual_ground_temperature``."""
+    kind: Literal["value", "class"] = "value"
+    """A value to regress on, or a class."""
+    unit: str
+    """Unit of the values: degC, cm, %, 1."""
+    valid_range: tuple[float, float]
+    """What the target can be [unit]."""
+    depth: float | None = None
+    """Depth below the surface that the map speaks of [m]."""
+    support: str = ""
+    """The volume or area that a value stands for, in words."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Target":
+        if self.valid_range[0] >= self.valid_range[1]:
+            raise ValueError(f"valid_range {list(self.valid_range)} is empty; write [lowest, highest]")
+        return self
+
+
+class Grid(Part):
+    """The grid of the maps: a CRS, a resolution, and one extent."""
+
+    crs: str
+    """Any CRS that PROJ reads, such as EPSG:3995."""
+    resolution: Annotated[float, Field(gt=0)]
+    """Side of a cell [unit of the CRS]."""
+    bounds: Bounds | None = None
+    """left, bottom, right, top [unit of the CRS]."""
+    region: Bounds | None = None
+    """west, south, east, north [degree]; west > east crosses the antimeridian. Cells outside are nodata."""
+
+    @model_validator(mode="after")
+    def _one_extent(self) -> "Grid":
+        if (self.bounds is None) == (self.region is None):
+            raise ValueError("give either bounds (in the CRS) or region (lon/lat)")
+        return self
+
+
+class SourceTable(PlugIn):
+    """One table of observations."""
+
+    reader: str
+    """Name of a reader; further keys are its keywords."""
+    path: str
+    """File or folder, from the data folder."""
+
+
+class Reduction(Part):
+    """How observations become one value per site and epoch."""
+
+    by_depth: bool = False
+    """Whether each sensor depth gives a row of its own."""
+    depth_rule: Literal["mean", "deepest", "shallowest", "nearest"] = "mean"
+    """Which sensors of a site count."""
+    depth_range: tuple[float, float] | None = None
+    """Shallowest and deepest sensor that counts [m]."""
+    depth: float | None = None
+    """The depth that rule nearest seeks [m]."""
+    minimum_years: Annotated[int, Field(ge=1)] = 1
+    """Years with data that an epoch must have."""
+
+
+class Labels(Part):
+    """How presence and absence of permafrost follow from observations."""
+
+    temperature_threshold: float = 0.0
+    """Annual mean ground temperature at or below which permafrost is present [degC]."""
+    depth_range: tuple[float, float] | None = None
+    """Sensor depths from which a label may be taken [m]."""
+    minimum_absence_depth: float = 0.0
+    """Depth that an observer must have seen for an absence to count [m]."""
+    station_absences: bool = False
+    """Whether stations whose mean annual air temperature is 2-10 °C count as absences."""
+
+
+class Sites(Part):
+    """Where observations come from and which of them count."""
+
+    sources: Annotated[tuple[SourceTable, ...], Field(min_length=1)]
+    """Tables to read."""
+    stations: tuple[SourceTable, ...] = ()
+    """Tables of weather stations, read for labels.station_absences only."""
+    region: Bounds | None = None
+    """west, south, east, north [degree]: only sites inside take part."""
+    quality: dict[str, dict[str, Any]] = {"coordinates": {}, "gross_range": {}, "near_duplicates": {}}
+    """Quality tests by name, with their keywords; none deletes a row."""
+    exclude_suspect: bool = False
+    """Whether rows flagged suspect are left out beside those that fail."""
+    same_place: Annotated[float, Field(ge=0)] = 100.0
+    """Sites closer than this are one place when folds are made [m]."""
+    labels: Labels | None = None
+    """The rule for presence and absence, where the target is permafrost_presence."""
+    reduce: Reduction = Reduction()
+    """The rule from series to site and epoch."""
+
+
+class CovariatePart(PlugIn):
+    """One predictor; keys beside those below are keywords of its method."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+    """Name of the column and the layer."""
+    method: str = "raster"
+    """How it is made; further keys are the method's keywords."""
+    unit: str
+    """Unit of the values that learners see."""
+    kind: Literal["continuous", "class"] = "continuous"
+    """Continuous values, or class codes."""
+    years: YearSpan | None = None
+    """First-last year that the data cover; left out for what does not change."""
+    static: bool = False
+    """Whether data of stated years, such as a climatology, stand for every epoch."""
+    long_name: str = ""
+    """What people call it."""
+
+
+class Sampling(Part):
+    """How covariates are read at sites."""
+
+    rule: Literal["cell", "bilinear", "nearest"] = "nearest"
+    """The site's cell, a bilinear mean, or the nearest cell that has all covariates."""
+    distance: Annotated[float, Field(ge=0)] = 0.0
+    """How far rule nearest may look [m]."""
+
+
+class LearnerPart(PlugIn):
+    """One learner; keys beside those below are its keywords."""
+
+    name: str
+    """Name in the table of learners."""
+    covariates: tuple[str, ...] | None = None
+    """Covariates that it sees; all if left out."""
+
+
+class FoldsPart(PlugIn):
+    """One fold scheme; keys beside method are its keywords."""
+
+    method: str
+    """Name in the table of folds."""
+
+
+class Subset(Part):
+    """A part of the sites for which the comparison is made once more, fitted to that part alone."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+    """Name in the score table."""
+    minimum: float = float("-inf")
+    """Lowest target value of the part."""
+    maximum: float = float("inf")
+    """Highest target value of the part, exclusive."""
+
+
+class Validation(Part):
+    """How honest the scores are."""
+
+    folds: Annotated[tuple[FoldsPart, ...], Field(min_length=1)]
+    """Fold schemes; at least one by site or by block."""
+    bootstrap: Annotated[int, Field(ge=50, le=100_000)] = 1000
+    """Draws behind the intervals."""
+    subsets: tuple[Subset, ...] = ()
+    """Parts of the sites to be scored for themselves."""
+
+
+class Products(Part):
+    """What is mapped, by which learner."""
+
+    learner: str
+    """The learner whose maps are written."""
+    variables: tuple[str, ...] = ()
+    """Maps to write; the target, and its probability for a class of two, if left out."""
+
+
+class Reference(Part):
+    """A published map with which a map is compared in rank."""
+
+    name: str
+    """What it is called."""
+    path: str
+    """Raster file, from the data folder."""
+    epoch: YearSpan
+    """The epoch whose map is compared."""
+    citation: str = ""
+    """How to cite it."""
+
+
+class Truth(Part):
+    """The true maps of a virtual world."""
+
+    path: str
+    """Raster file from the data folder; ``{epoch}`` in it stands for the epoch."""
+
+
+class Study(Part):
+    """A study: the one file from which a run follows."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+    """Short name; goes into file names."""
+    metadata: Metadata
+    seed: int = 0
+    """Seed of everything that is drawn."""
+    target: Target
+    epochs: Annotated[tuple[YearSpan, ...], Field(min_length=1)]
+    """Spans of years, such as 1980-1984."""
+    grid: Grid
+    sites: Sites
+    covariates: Annotated[tuple[CovariatePart, ...], Field(min_length=1)]
+    sampling: Sampling = Sampling()
+    learners: Annotated[tuple[LearnerPart, ...], Field(min_length=1)]
+    validation: Validation
+    products: Products
+    references: tuple[Reference, ...] = ()
+    truth: Truth | None = None
+
+    @property
+    def epoch_names(self) -> list[str]:
+        """Epochs as they are written, such as ``1980-1984``."""
+        return [f"{first}-{last}" for first, last in self.epochs]
+
+
+def read_study(path: Path) -> Study:
+    """Return the study in a YAML file.
+
+    Raises
+    ------
+    StudyError
+        With every fault: what was found, what is allowed, and the path in the file.
+    """
+    return parse_study(_load_yaml(path), str(path))
+
+
+def _load_yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise StudyError([Fault(str(path), f"a study file is at most {_LARGEST_FILE} bytes long")])
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"^[^#\n'\"]*[:\-\[,]\s+[&*]\w", text, flags=re.MULTILINE):
+            raise StudyError([Fault(str(path), "YAML anchors and aliases are not allowed; write it out")])
+        content = YAML(typ="safe", pure=True).load(text)
+    except OSError as error:
+        raise StudyError([Fault(str(path), f"cannot be read ({error.strerror})")]) from error
+    except UnicodeDecodeError as error:
+        raise StudyError([Fault(str(path), f"is not UTF-8 text ({error.reason})")]) from error
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise StudyError(
+            [Fault(f"{path}, line {line}", "a key stands twice; each is allowed once")]
+        ) from error
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}, line {mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise StudyError([Fault(place, f"is not valid YAML ({problem})")]) from error
+    if not isinstance(content, Mapping):
+        raise StudyError(
+            [Fault(str(path), "holds no study; it needs keys such as study, target, grid, sites")]
+        )
+    return content
+
+
+def parse_study(content: Mapping[str, Any], place: str = "study") -> Study:
+    """Return the study in a mapping, as `read_study` does from a file.
+
+    Raises
+    ------
+    StudyError
+        With every fault.
+    """
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise StudyError([_fault(detail, place) for detail in error.errors()]) from error
+
+
+def _fault(detail: Any, place: str) -> Fault:
+    where = dotted(detail["loc"]) or place
+    if detail["type"] == "extra_forbidden":
+        key = str(detail["loc"][-1])
+        return Fault(where, f"unknown key {key!r}: {did_you_mean(key, _keys_beside(detail['loc']))}")
+    if detail["type"] == "missing":
+        return Fault(where, "is missing; it must be given")
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    found = detail.get("input")
+    shown = (
+        "" if isinstance(found, Mapping | list | tuple) or repr(found) in message else f", found {found!r}"
+    )
+    return Fault(where, f"{message[0].lower()}{message[1:]}{shown}")
+
+
+def dotted(location: tuple[int | str, ...]) -> str:
+    """Return a location in the file as people write it.
+
+    Examples
+    --------
+    >>> dotted(("covariates", 2, "unit"))
+    'covariates[2].unit'
+    """
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    model: Any = Study
+    for step in location[:-1]:
+        if isinstance(step, str) and isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[step].annotation if step in model.model_fields else None
+        model = _model_in(model)
+    return list(model.model_fields) if model is not None else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def resolved(study: Study) -> dict[str, Any]:
+    """Return the study as plain values with every default written out, fit for YAML and digests."""
+    plain = study.model_dump(mode="json")
+    plain["epochs"] = study.epoch_names
+    for part in (*plain["covariates"], *plain["references"]):
+        for key in ("years", "epoch"):
+            if part.get(key):
+                part[key] = "-".join(map(str, part[key]))
+    for subset in plain["validation"]["subsets"]:
+        for key in ("minimum", "maximum"):
+            if subset[key] is None or abs(subset[key]) == float("inf"):
+                del subset[key]
+    return plain

@@ -1,0 +1,231 @@
+"""Scores of pooled out-of-fold predictions, with bootstrap intervals over whole sites or blocks."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int_]
+
+VALUE_METRICS = ("rmse", "mae", "bias", "r2")
+CLASS_METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "kappa",
+    "mcc",
+    "roc_auc",
+    "pr_auc",
+    "brier",
+)
+
+
+def value_scores(observed: Float, predicted: Float, weights: Float | None = None) -> dict[str, Float]:
+    """Return RMSE, MAE, bias (predicted minus observed) and R2 = 1 - SSE/SST.
+
+    Parameters
+    ----------
+    observed, predicted
+        Shape ``(n,)``.
+    weights
+        Shape ``(draws, n)``: how often each row counts in each bootstrap draw. One draw with all
+        rows counted once if left out.
+
+    Returns
+    -------
+    dict
+        Metric -> values, shape ``(draws,)``.
+
+    Examples
+    --------
+    >>> scores = value_scores(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 3.0]))
+    >>> round(scores["rmse"].item(), 3), scores["r2"].item()
+    (0.577, 0.5)
+    """
+    if weights is None:
+        weights = np.ones((1, len(observed)))
+    error = predicted - observed
+    n = weights.sum(axis=1)
+    squares = weights @ error**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = weights @ observed**2 - (weights @ observed) ** 2 / n
+        return {
+            "rmse": np.sqrt(squares / n),
+            "mae": weights @ np.abs(error) / n,
+            "bias": weights @ error / n,
+            "r2": np.where(total > 0, 1.0 - squares / total, np.nan),
+        }
+
+
+def class_scores(
+    observed: Index, predicted: Index, probability: Float, weights: Float | None = None
+) -> dict[str, Float]:
+    """Return the scores of a classification.
+
+    Parameters
+    ----------
+    observed, predicted
+        Class numbers 0 to K - 1, shape ``(n,)``.
+    probability
+        Probability of each class, shape ``(n, K)``.
+    weights
+        As in `value_scores`.
+
+    Returns
+    -------
+    dict
+        Metric -> values, shape ``(draws,)``. Precision, recall and F1 are those of class 1 when there
+        are two classes and means over the classes otherwise; so are the areas under the curves. An
+        area is NaN where a draw holds a single class.
+
+    Examples
+    --------
+    >>> y, p = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
+    >>> scores = class_scores(y, (p > 0.5).astype(int), np.stack([1 - p, p], axis=1))
+    >>> scores["accuracy"].item(), scores["kappa"].item(), scores["roc_auc"].item()
+    (0.5, 0.0, 0.75)
+    """
+    if weights is None:
+        weights = np.ones((1, len(observed)))
+    n_classes = probability.shape[1]
+    confusion = _confusions(observed, predicted, n_classes, weights)
+    scores = confusion_scores(confusion)
+    positive = [1] if n_classes == 2 else list(range(n_classes))
+    curves = [_areas(observed == k, probability[:, k], weights) for k in positive]
+    scores["roc_auc"] = np.mean([roc for roc, _ in curves], axis=0)
+    scores["pr_auc"] = np.mean([precision for _, precision in curves], axis=0)
+    truth = np.eye(n_classes)[observed]
+    squares = ((probability - truth) ** 2).sum(axis=1) / (2.0 if n_classes == 2 else 1.0)
+    scores["brier"] = weights @ squares / weights.sum(axis=1)
+    return scores
+
+
+def _confusions(observed: Index, predicted: Index, n_classes: int, weights: Float) -> Float:
+    cells = observed * n_classes + predicted
+    out = np.stack([weights @ (cells == cell) for cell in range(n_classes**2)], axis=1)
+    return out.reshape(-1, n_classes, n_classes).astype(float)
+
+
+def confusion_scores(confusion: Float) -> dict[str, Float]:
+    """Return the scores that follow from confusion matrices, rows observed and columns predicted.
+
+    Parameters
+    ----------
+    confusion
+        Shape ``(draws, K, K)``.
+
+    Notes
+    -----
+    Kappa: Cohen (1960), doi:10.1177/001316446002000104; multiclass Matthews correlation: Gorodkin
+    (2004), doi:10.1016/j.compbiolchem.2004.09.006.
+    """
+    total = confusion.sum(axis=(1, 2))
+    hit = np.einsum("dkk->dk", confusion)
+    rows, columns = confusion.sum(axis=2), confusion.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall, precision = hit / rows, np.where(columns > 0, hit / columns, 0.0)
+        f1 = np.where(rows + columns > 0, 2 * hit / (rows + columns), 0.0)
+        agreement = hit.sum(axis=1) / total
+        chance = (rows * columns).sum(axis=1) / total**2
+        covariance = hit.sum(axis=1) * total - (rows * columns).sum(axis=1)
+        spread = np.sqrt(total**2 - (columns**2).sum(axis=1)) * np.sqrt(total**2 - (rows**2).sum(axis=1))
+        one = confusion.shape[1] == 2
+
+        def shown(per_class: Float) -> Float:
+            return per_class[:, 1] if one else np.nanmean(per_class, axis=1)
+
+        return {
+            "accuracy": agreement,
+            "balanced_accuracy": np.nanmean(recall, axis=1),
+            "precision": shown(precision),
+            "recall": shown(recall),
+            "f1": shown(f1),
+            "kappa": np.where(chance < 1, (agreement - chance) / (1 - chance), np.nan),
+            "mcc": np.where(spread > 0, covariance / np.where(spread > 0, spread, 1.0), 0.0),
+        }
+
+
+def _areas(positive: NDArray[np.bool_], score: Float, weights: Float) -> tuple[Float, Float]:
+    """Return areas under the ROC curve and the precision-recall curve (average precision)."""
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    hits = np.cumsum(weights[:, order] * positive[order], axis=1)[:, ends]
+    misses = np.cumsum(weights[:, order] * ~positive[order], axis=1)[:, ends]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        true_rate = hits / hits[:, -1:]
+        false_rate = misses / misses[:, -1:]
+        step = np.diff(false_rate, axis=1, prepend=0.0)
+        before = np.concatenate([np.zeros((len(hits), 1)), true_rate[:, :-1]], axis=1)
+        roc = (step * (true_rate + before) / 2).sum(axis=1)
+        precision = np.where(hits + misses > 0, hits / (hits + misses), 1.0)
+        average = (np.diff(true_rate, axis=1, prepend=0.0) * precision).sum(axis=1)
+    return roc, average
+
+
+def bootstrap_weights(groups: Index, draws: int, seed: int) -> Float:
+    """Return how often each row counts when whole groups are drawn with replacement.
+
+    Parameters
+    ----------
+    groups
+        Group of each row, shape ``(n,)``.
+    draws
+        Number of draws.
+    seed
+        Seed of the draws.
+
+    Returns
+    -------
+    array
+        Shape ``(draws, n)``.
+
+    Examples
+    --------
+    >>> weights = bootstrap_weights(np.array([0, 0, 1]), 4, seed=0)
+    >>> bool((weights[:, 0] == weights[:, 1]).all()), weights.shape
+    (True, (4, 3))
+    """
+    codes, index = np.unique(groups, return_inverse=True)
+    generator = np.random.default_rng(seed)
+    counts = generator.multinomial(len(codes), np.full(len(codes), 1 / len(codes)), size=draws)
+    return counts[:, index].astype(float)
+
+
+def with_intervals(
+    score: Callable[[Float | None], dict[str, Float]],
+    groups: Index,
+    *,
+    draws: int,
+    seed: int,
+    level: float = 0.95,
+) -> dict[str, float]:
+    """Return each metric with the ends of its percentile bootstrap interval.
+
+    Parameters
+    ----------
+    score
+        Takes bootstrap weights, or None for the plain score, and returns metrics.
+    groups
+        Units that are drawn whole: sites, or blocks where folds are blocks, since neighbours err together.
+    draws, seed
+        Size and seed of the bootstrap.
+    level
+        Coverage of the interval.
+
+    Returns
+    -------
+    dict
+        ``metric``, ``metric_low`` and ``metric_high`` for each metric.
+    """
+    plain = {name: float(values[0]) for name, values in score(None).items()}
+    drawn = score(bootstrap_weights(groups, draws, seed))
+    tail = (1.0 - level) / 2.0
+    out: dict[str, float] = {}
+    for name, value in plain.items():
+        finite = drawn[name][np.isfinite(drawn[name])]
+        ends = np.quantile(finite, [tail, 1.0 - tail]) if finite.size else (np.nan, np.nan)
+        out |= {name: value, f"{name}_low": float(ends[0]), f"{name}_high": float(ends[1])}
+    return out
