@@ -119,12 +119,12 @@ class RunDir:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        self.record(name, wanted)
+        self.record(name, ingredients)
         return path
 
-    def record(self, name: str, wanted: str) -> None:
-        """Note that the file `name` is complete and was made from the digest `wanted`."""
-        self._ledger[name] = {"digest": wanted, "sha256": sha256_of(self.path / name)}
+    def record(self, name: str, ingredients: object) -> None:
+        """Note that the file `name` is complete, and what it was made from."""
+        self._ledger[name] = {"digest": digest(ingredients), "sha256": sha256_of(self.path / name)}
         write_text(self._ledger_path, json.dumps(self._ledger, indent=1, sort_keys=True))
 
     def is_kept(self, name: str, ingredients: object) -> bool:

@@ -124,16 +124,16 @@ class SourceTable(PlugIn):
 class Reduction(Part):
     """How observations become one value per site and epoch."""
 
-    by_depth: bool = False
-    """Whether each sensor depth gives a row of its own."""
-    depth_rule: Literal["mean", "deepest", "shallowest", "nearest"] = "mean"
-    """Which sensors of a site count."""
+    depth_rule: Literal["each", "mean", "deepest", "nearest"] = "mean"
+    """Which sensors of a site count: each for itself, their mean, the deepest, or the nearest to depth."""
     depth_range: tuple[float, float] | None = None
     """Shallowest and deepest sensor that counts [m]."""
     depth: float | None = None
     """The depth that rule nearest seeks [m]."""
     minimum_years: Annotated[int, Field(ge=1)] = 1
     """Years with data that an epoch must have."""
+    normals: bool = False
+    """Whether values without a year, such as climate normals, count in every epoch."""
 
 
 class Labels(Part):
@@ -141,9 +141,11 @@ class Labels(Part):
 
     temperature_threshold: float = 0.0
     """Annual mean ground temperature at or below which permafrost is present [degC]."""
-    depth_range: tuple[float, float] | None = None
+    depth_range: tuple[float, float] = (0.0, 20.0)
     """Sensor depths from which a label may be taken [m]."""
-    minimum_absence_depth: float = 0.0
+    active_layer_maximum: float | None = None
+    """Thickest active layer that shows permafrost [cm]."""
+    minimum_absence_depth: float = 2.0
     """Depth that an observer must have seen for an absence to count [m]."""
     station_absences: bool = False
     """Whether stations whose mean annual air temperature is 2-10 °C count as absences."""

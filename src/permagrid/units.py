@@ -35,9 +35,9 @@ _UNITS: dict[str, tuple[str, float, float]] = {
 PLAUSIBLE: dict[str, tuple[float, float]] = {
     "degC": (-95.0, 65.0),
     "K": (178.0, 338.0),
-    "delta degC": (-40.0, 40.0),
+    "delta degC": (-100.0, 100.0),
     "%": (0.0, 100.0),
-    "1": (-1.0, 1.0),
+    "1": (-10.0, 10.0),
     "mm": (0.0, 20000.0),
     "m": (-11000.0, 9000.0),
     "degC day": (0.0, 25000.0),

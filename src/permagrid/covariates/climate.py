@@ -237,7 +237,7 @@ def zonal_anomaly(
         raise PermagridError(f"covariate {request.covariate.name}: zonal_anomaly needs years and epochs")
     means = _band_means(request.path(path), bands, request.epoch)
     if reference is not None:
-        means -= _band_means(request.path(path), bands, (reference[0], reference[1]))
+        means = means - _band_means(request.path(path), bands, (reference[0], reference[1]))
     south, north = np.array([_band_edges(band) for band in bands]).T
     order = np.argsort(south)
     south, north, means = south[order], north[order], means[order]

@@ -46,6 +46,7 @@ class _RasterWindowReader:
         values = np.ma.filled(band.astype("float64"), np.nan)
         if self.nodata is not None:
             values[values == self.nodata] = np.nan
+        values = values[:: rows[2], :: columns[2]]
         return values if (scale, offset) == (1.0, 0.0) else values * scale + offset
 
 

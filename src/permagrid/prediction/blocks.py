@@ -38,6 +38,7 @@ def predict_blocks(
     stack: xr.Dataset,
     covariates: Sequence[str],
     *,
+    outputs: int = 1,
     block: int = 512,
     valid_range: tuple[float, float] = (-np.inf, np.inf),
     workers: int = 1,
@@ -52,6 +53,8 @@ def predict_blocks(
         Variables of dimensions ``(y, x)``; lazy.
     covariates
         Variables to use, in the order of training.
+    outputs
+        Values that `predict` gives per row: 1, or the number of classes.
     block
         Cells per side of a block. It changes memory and speed, never the result.
     valid_range
@@ -77,7 +80,7 @@ def predict_blocks(
     rows, columns = stack[covariates[0]].shape
 
     def work(window: Window) -> Block:
-        return _predict_block(predict, stack, covariates, window, valid_range)
+        return _predict_block(predict, stack, covariates, window, (outputs, valid_range))
 
     with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[Block]] = deque()
@@ -95,27 +98,25 @@ def _predict_block(
     stack: xr.Dataset,
     covariates: Sequence[str],
     window: Window,
-    valid_range: tuple[float, float],
+    shape_and_range: tuple[int, tuple[float, float]],
 ) -> Block:
+    outputs, valid_range = shape_and_range
     layers = [stack[name].data[window] for name in covariates]
     read = [np.asarray(x.compute(scheduler="synchronous") if hasattr(x, "compute") else x) for x in layers]
     values = np.stack([layer.ravel() for layer in read], axis=1)
     valid = np.flatnonzero(np.isfinite(values).all(axis=1))
-    n_outputs = 1
     chunks: list[Float] = []
     for start in range(0, len(valid), _ROWS_AT_A_TIME):
         rows = values[valid[start : start + _ROWS_AT_A_TIME]].astype(float)
         chunks.append(np.atleast_2d(predict(rows).T).T)
-    if chunks:
-        n_outputs = chunks[0].shape[1]
-    out = np.full((n_outputs, len(values)), np.nan, dtype="float32")
+    out = np.full((outputs, len(values)), np.nan, dtype="float32")
     clipped = 0
     if chunks:
         predicted = np.concatenate(chunks)
         bounded = np.clip(predicted, *valid_range)
         clipped = int((bounded != predicted).any(axis=1).sum())
         out[:, valid] = bounded.T
-    return Block(window, out.reshape(n_outputs, *read[0].shape), len(valid), clipped)
+    return Block(window, out.reshape(outputs, *read[0].shape), len(valid), clipped)
 
 
 def row_wise(estimator: Any, *, task: str) -> Predict:

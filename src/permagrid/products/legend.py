@@ -1,0 +1,272 @@
+"""One legend per variable, from which styles, colour tables and figures all derive."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from permagrid.errors import PermagridError
+
+CLASS_NODATA = 255
+"""Code of "no data" in rasters of classes."""
+
+
+@dataclass(frozen=True)
+class LegendStop:
+    """One colour of a legend."""
+
+    value: float
+    """A point of the colour ramp (continuous), an upper bound (zones) or a class code (classes)."""
+    colour: str
+    """Colour as ``#rrggbb``."""
+    label: str
+    """What a reader sees beside the colour."""
+
+
+@dataclass(frozen=True)
+class Legend:
+    """How the values of one variable are coloured and named.
+
+    Raises
+    ------
+    PermagridError
+        If there are fewer than two stops, their values do not increase, or a class code does not
+        fit 0..254.
+    """
+
+    variable: str
+    """Name of the variable in files and tables."""
+    title: str
+    """Name of the variable as people read it, without the unit."""
+    unit: str
+    """Unit as in files: ``degC``, ``cm``, ``%``, or ``1`` for pure numbers."""
+    kind: Literal["continuous", "zones", "classes"]
+    """``continuous``: colours between stops are interpolated; ``zones``: one colour up to each stop;
+    ``classes``: one colour and name per code."""
+    stops: tuple[LegendStop, ...]
+    """The colours, by increasing value."""
+    cf_standard_name: str | None = None
+    """Standard name of the CF conventions, where one fits."""
+
+    def __post_init__(self) -> None:
+        values = [stop.value for stop in self.stops]
+        if len(values) < 2 or any(b <= a for a, b in itertools.pairwise(values)):
+            raise PermagridError(
+                f"legend {self.variable!r}: needs at least two stops of increasing value, found {values}"
+            )
+        if self.kind == "classes" and not all(v == int(v) and 0 <= v < CLASS_NODATA for v in values):
+            raise PermagridError(f"legend {self.variable!r}: class codes must be 0..254, found {values}")
+
+    @property
+    def label(self) -> str:
+        """Title with unit, for axes and colour bars: ``Active-layer thickness [cm]``."""
+        shown = unit_label(self.unit)
+        return f"{self.title} [{shown}]" if shown else self.title
+
+    @property
+    def inline(self) -> str:
+        """The label within a sentence: ``active-layer thickness [cm]``."""
+        return self.label[:1].lower() + self.label[1:]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by code from 0 to the highest code, empty where a code is unused."""
+        names = {int(stop.value): stop.label for stop in self.stops}
+        return tuple(names.get(code, "") for code in range(max(names) + 1))
+
+
+def unit_label(unit: str) -> str:
+    """Return `unit` as people read it; pure numbers have none.
+
+    Examples
+    --------
+    >>> unit_label("degC"), unit_label("cm"), unit_label("1")
+    ('°C', 'cm', '')
+    """
+    return {"degC": "°C", "1": "", "": ""}.get(unit, unit)
+
+
+_COLD_TO_WARM = [
+    "#001261",
+    "#033e7d",
+    "#1e6f9d",
+    "#71a8c4",
+    "#c9dde7",
+    "#ece5e0",
+    "#eacebd",
+    "#d39774",
+    "#be6533",
+    "#8b2706",
+    "#590008",
+]
+"""Diverging, lightest at the centre: "vik" of Crameri et al. (2020), doi:10.1038/s41467-020-19160-7."""
+_UNDER_TO_OVER = ["#2d004b", "#70589f", "#bfbbda", "#f6f6f7", "#fdc57f", "#d0730f", "#7f3b08"]
+"""Diverging purple to orange, so that an error is not mistaken for a temperature (ColorBrewer PuOr)."""
+_SEQUENTIAL = ["#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725"]
+"""Perceptually uniform: viridis."""
+_ICE = ["#eaf2f6", "#a8cee1", "#6ca9cd", "#3d82b8", "#235a9e", "#203479"]
+"""Pale to deep blue at even steps of CIE lightness."""
+_UNCERTAINTY = ["#f8f0e5", "#eac19d", "#df8e6f", "#c55d5b", "#993758", "#5c2258"]
+"""Pale sand to plum at even steps of CIE lightness."""
+
+_UNCERTAINTY_WORDS = {
+    "standard_error": "standard error",
+    "standard_deviation": "standard deviation",
+    "uncertainty": "uncertainty",
+    "interval_width": "width of the prediction interval",
+}
+_UNCERTAINTY_TOP = {"degC": 3.0, "K": 3.0, "cm": 100.0, "m": 1.0, "%": 30.0, "1": 0.5}
+
+
+def _ramp(values: Sequence[float], colours: Sequence[str]) -> tuple[LegendStop, ...]:
+    """Return one stop for each pair of value and colour, labelled by its value."""
+    return tuple(
+        LegendStop(float(value), colour, f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+        for value, colour in zip(values, colours, strict=True)
+    )
+
+
+def _spread(low: float, high: float, colours: Sequence[str]) -> tuple[LegendStop, ...]:
+    """Return stops at even steps from `low` to `high`."""
+    steps = len(colours) - 1
+    return _ramp([round(low + (high - low) * i / steps, 10) for i in range(steps + 1)], colours)
+
+
+LEGENDS: dict[str, Legend] = {
+    legend.variable: legend
+    for legend in (
+        Legend(
+            "mean_annual_ground_temperature",
+            "Mean annual ground temperature",
+            "degC",
+            "continuous",
+            _ramp((-15, -12, -9, -6, -2, 0, 2, 6, 9, 12, 15), _COLD_TO_WARM),
+            "temperature_in_ground",
+        ),
+        Legend(
+            "active_layer_thickness",
+            "Active-layer thickness",
+            "cm",
+            "continuous",
+            _spread(0, 300, _SEQUENTIAL),
+            "permafrost_active_layer_thickness",
+        ),
+        Legend(
+            "permafrost_presence",
+            "Permafrost",
+            "1",
+            "classes",
+            (LegendStop(0, "#e9d8a6", "no permafrost"), LegendStop(1, "#1f5f99", "permafrost")),
+        ),
+        Legend(
+            "permafrost_probability",
+            "Permafrost probability",
+            "1",
+            "zones",
+            (
+                LegendStop(0.1, "#f3eee3", "0–10 %: isolated patches or none"),
+                LegendStop(0.5, "#a9cbdc", "10–50 %: sporadic"),
+                LegendStop(0.9, "#4b8dbd", "50–90 %: discontinuous"),
+                LegendStop(1.0, "#1b2f72", "90–100 %: continuous"),
+            ),
+            "permafrost_area_fraction",
+        ),
+        Legend(
+            "volumetric_ice_content",
+            "Volumetric ice content",
+            "%",
+            "continuous",
+            _spread(0, 100, _ICE),
+            "volume_fraction_of_frozen_water_in_soil",
+        ),
+    )
+}
+"""Variable -> its legend. Ranges are fixed, so that maps of different epochs and studies compare;
+values beyond a range take the outermost colour."""
+
+
+def legend_for(variable: str, *, unit: str, valid_range: tuple[float, float] | None = None) -> Legend:
+    """Return the legend of `variable`, or a sequential one over its range.
+
+    Parameters
+    ----------
+    variable
+        A name in `LEGENDS`, one that ends in ``_standard_error``, ``_standard_deviation``,
+        ``_uncertainty`` or ``_interval_width``, or any other.
+    unit
+        Unit of the values.
+    valid_range
+        Lowest and highest value; needed only for variables that `LEGENDS` does not hold in `unit`.
+
+    Raises
+    ------
+    PermagridError
+        If the variable is unknown in `unit` and no usable `valid_range` is given.
+
+    Examples
+    --------
+    >>> legend_for("active_layer_thickness", unit="cm").label
+    'Active-layer thickness [cm]'
+    >>> legend_for("snow_depth", unit="m", valid_range=(0.0, 3.0)).stops[-1].value
+    3.0
+    >>> legend_for("active_layer_thickness_standard_error", unit="cm").title
+    'Active-layer thickness: standard error'
+    """
+    known = LEGENDS.get(variable)
+    if known is not None and known.unit == unit:
+        return known
+    for ending, words in _UNCERTAINTY_WORDS.items():
+        if variable.endswith(ending):
+            of = variable.removesuffix(ending).rstrip("_")
+            title = f"{_title(of)}: {words}" if of else words.capitalize()
+            low, high = _range(variable, valid_range or (0.0, _UNCERTAINTY_TOP.get(unit, 1.0)))
+            return Legend(variable, title, unit, "continuous", _spread(low, high, _UNCERTAINTY))
+    if valid_range is None:
+        raise PermagridError(
+            f"no legend for {variable!r} in {unit!r}: give its valid range, or use one of "
+            + ", ".join(f"{legend.variable} [{legend.unit}]" for legend in LEGENDS.values())
+        )
+    low, high = _range(variable, valid_range)
+    return Legend(variable, _title(variable), unit, "continuous", _spread(low, high, _SEQUENTIAL))
+
+
+def difference_legend(legend: Legend, *, limit: float, title: str = "Error (map − truth)") -> Legend:
+    """Return a diverging legend, centred at zero, for differences of the variable of `legend`.
+
+    Parameters
+    ----------
+    legend
+        Legend of the values that are compared.
+    limit
+        Largest absolute difference [unit of `legend`] that has its own colour.
+    title
+        What the difference is.
+
+    Raises
+    ------
+    PermagridError
+        If `limit` is not a positive number.
+
+    Examples
+    --------
+    >>> d = difference_legend(LEGENDS["active_layer_thickness"], limit=60.0)
+    >>> d.label, d.stops[3].value
+    ('Error (map − truth) [cm]', 0.0)
+    """
+    low, high = _range(legend.variable, (-limit, limit))
+    stops = _spread(low, high, _UNDER_TO_OVER)
+    return Legend(f"{legend.variable}_difference", title, legend.unit, "continuous", stops)
+
+
+def _title(variable: str) -> str:
+    if variable in LEGENDS:
+        return LEGENDS[variable].title
+    return variable.replace("_", " ").capitalize()
+
+
+def _range(variable: str, valid_range: tuple[float, float]) -> tuple[float, float]:
+    low, high = (float(bound) for bound in valid_range)
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise PermagridError(f"legend {variable!r}: the range must be two rising numbers, not {valid_range}")
+    return low, high

@@ -1,0 +1,178 @@
+"""What all figures share: fonts, colours from legends, names as people read them, and PNG bytes."""
+
+import io
+from collections.abc import Callable
+from functools import wraps
+from itertools import pairwise
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from permagrid.products.legend import Legend
+
+DPI = 150
+"""Resolution of all figures [dots per inch]."""
+INK = "#22303c"
+"""Colour of text and axes."""
+QUIET = "#6b7a86"
+"""Colour of secondary text."""
+NODATA = "#d9dcdf"
+"""Colour of cells without data."""
+FOLD_COLOURS = ("#8d99a3", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
+"""Random folds grey, then colours of Okabe and Ito (2008) that colour-blind readers tell apart."""
+_STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "axes.edgecolor": "#9aa5ae",
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": INK,
+    "axes.grid": False,
+    "axes.facecolor": "white",
+    "axes.unicode_minus": True,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "savefig.bbox": None,
+    "path.simplify": True,
+    "image.interpolation": "nearest",
+}
+
+_Parameters = ParamSpec("_Parameters")
+
+
+def styled(draw: Callable[_Parameters, Figure]) -> Callable[_Parameters, bytes]:
+    """Turn a function that draws a figure into one that returns it as PNG, in the house style.
+
+    The bytes depend on the arguments only: neither the user's matplotlib settings nor the time enter.
+    """
+
+    @wraps(draw)
+    def drawn(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> bytes:
+        with mpl.rc_context(_STYLE):
+            figure = draw(*args, **kwargs)
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="png", metadata={"Software": None})
+            return buffer.getvalue()
+
+    return drawn
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of the given size [inch] whose parts keep clear of each other."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.06))
+
+
+def colormap(legend: Legend) -> tuple[Colormap, Normalize]:
+    """Return the colours of `legend` as matplotlib draws them; cells without data are grey.
+
+    Parameters
+    ----------
+    legend
+        Legend of the variable.
+
+    Examples
+    --------
+    >>> from matplotlib.colors import to_hex
+    >>> from permagrid.products.legend import LEGENDS
+    >>> colours, norm = colormap(LEGENDS["permafrost_probability"])
+    >>> [to_hex(colours(norm(value))) for value in (0.0, 0.95, 1.0)]
+    ['#f3eee3', '#1b2f72', '#1b2f72']
+    """
+    values = [stop.value for stop in legend.stops]
+    colours = [stop.colour for stop in legend.stops]
+    norm: Normalize
+    cmap: Colormap
+    if legend.kind == "continuous":
+        norm = Normalize(values[0], values[-1], clip=True)
+        ramp = [
+            ((value - values[0]) / (values[-1] - values[0]), colour)
+            for value, colour in zip(values, colours, strict=True)
+        ]
+        cmap = LinearSegmentedColormap.from_list(legend.variable, ramp, N=512)
+    else:
+        if legend.kind == "zones":
+            edges = [min(0.0, values[0] - 1.0), *values]
+        else:
+            inner = [(a + b) / 2 for a, b in pairwise(values)]
+            edges = [values[0] - 0.5, *inner, values[-1] + 0.5]
+        norm = BoundaryNorm(edges, len(colours), clip=True)
+        cmap = ListedColormap(colours, name=legend.variable)
+    return cmap.with_extremes(bad=NODATA), norm
+
+
+def fold_order(folds: str) -> tuple[int, float]:
+    """Return a key that sorts fold schemes from the mildest to the most severe.
+
+    Random folds come first, then folds by site, then other schemes, then spatial blocks by their size.
+
+    Examples
+    --------
+    >>> sorted(["block_500km", "block_1000km", "site", "random"], key=fold_order)
+    ['random', 'site', 'block_500km', 'block_1000km']
+    """
+    if folds.startswith("block"):
+        digits = "".join(c for c in folds if c.isdigit() or c == ".")
+        return 3, float(digits) if digits.strip(".") else 0.0
+    return {"random": 0, "site": 1}.get(folds, 2), 0.0
+
+
+def fold_label(folds: str) -> str:
+    """Return the name of a fold scheme as people read it.
+
+    Examples
+    --------
+    >>> fold_label("block_500km"), fold_label("site"), fold_label("random")
+    ('500 km blocks', 'by site', 'random')
+    """
+    if folds.startswith("block_"):
+        return f"{folds.removeprefix('block_').replace('km', ' km')} blocks"
+    return "by site" if folds == "site" else folds.replace("_", " ")
+
+
+def fold_colours(schemes: list[str]) -> dict[str, str]:
+    """Return a colour for each fold scheme; random folds are always grey.
+
+    Examples
+    --------
+    >>> fold_colours(["site", "random"])
+    {'random': '#8d99a3', 'site': '#0072b2'}
+    """
+    ordered = sorted(set(schemes), key=fold_order)
+    spatial = [folds for folds in ordered if folds != "random"]
+    colours = {folds: FOLD_COLOURS[1 + i % (len(FOLD_COLOURS) - 1)] for i, folds in enumerate(spatial)}
+    return {folds: colours.get(folds, FOLD_COLOURS[0]) for folds in ordered}
+
+
+def words(name: str) -> str:
+    """Return a name from a table as people read it.
+
+    Examples
+    --------
+    >>> words("random_forest")
+    'random forest'
+    """
+    return name.replace("_", " ")
+
+
+def plain(axes: Axes) -> None:
+    """Take the top and right lines from a diagram and lay a light grid behind it."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color="#e6eaed", linewidth=0.7)
+    axes.set_axisbelow(True)

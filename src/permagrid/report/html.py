@@ -1,0 +1,214 @@
+"""The self-contained HTML report of a run."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from permagrid.errors import PermagridError
+from permagrid.products.legend import LEGENDS, unit_label
+from permagrid.report.canvas import words
+from permagrid.report.page import Card, number
+from permagrid.report.record_text import with_doi
+from permagrid.report.scores_text import score_cards, statement
+from permagrid.report.sections import (
+    MapLayer,
+    TruthPair,
+    agreement_section,
+    map_section,
+    prediction_section,
+    record_section,
+    score_section,
+    site_section,
+    source_section,
+    truth_section,
+)
+
+__all__ = ["MapLayer", "TruthPair", "render_report", "write_report"]
+
+
+def render_report(
+    summary: Mapping[str, Any],
+    *,
+    study: Mapping[str, Any],
+    sites: gpd.GeoDataFrame,
+    scores: pd.DataFrame,
+    predictions: pd.DataFrame,
+    maps: Sequence[MapLayer],
+    truth: Sequence[TruthPair] = (),
+) -> str:
+    """Return the report of a run as one HTML page that loads nothing, with no script and no time in it.
+
+    Whatever is missing in `summary` and `study` is left out.
+
+    Parameters
+    ----------
+    summary, study
+        The run's ``summary.json`` and the resolved study.
+    sites
+        Site table with ``flag_<test>`` and ``kept`` columns.
+    scores, predictions
+        Score table, and out-of-fold predictions; both with ``target``, ``learner`` and ``folds``.
+    maps, truth
+        The maps of all epochs, and pairs of truth and map where the truth is known.
+
+    Raises
+    ------
+    PermagridError
+        If a map cannot be read.
+
+    Examples
+    --------
+    >>> none = pd.DataFrame()
+    >>> page = render_report({}, study={}, sites=gpd.GeoDataFrame(), scores=none, predictions=none, maps=[])
+    """
+    target, metadata = study.get("target") or {}, study.get("metadata") or {}
+    own = _own_scores(scores, target)
+    unit = str(target.get("unit", "")) or _default_unit(own)
+    sections = (
+        map_section(maps, sites, study),
+        truth_section(truth, maps, summary, study),
+        site_section(sites, summary, study, maps),
+        prediction_section(predictions, scores, study),
+        score_section(scores, study),
+        agreement_section(summary),
+        record_section(summary, study),
+        source_section(sites),
+    )
+    return _page(
+        title=str(metadata.get("title") or study.get("study") or summary.get("study") or "Report"),
+        kicker=_variable_title(str(target.get("variable", "")), unit) or "permagrid report",
+        facts=_facts(summary, study, maps),
+        abstract=_paragraphs(str(metadata.get("abstract") or "")),
+        resolution_note=str(metadata.get("resolution_note") or ""),
+        statement=statement(own, unit),
+        cards=_cards(summary, own, unit, maps),
+        sections=[section for section in sections if section is not None],
+        colophon=_colophon(summary),
+    )
+
+
+def write_report(
+    path: Path,
+    summary: Mapping[str, Any],
+    *,
+    study: Mapping[str, Any],
+    sites: gpd.GeoDataFrame,
+    scores: pd.DataFrame,
+    predictions: pd.DataFrame,
+    maps: Sequence[MapLayer],
+    truth: Sequence[TruthPair] = (),
+) -> None:
+    """Write the page of `render_report`, whose parameters it takes, to `path`; all of it or nothing.
+
+    Raises
+    ------
+    PermagridError
+        If a map cannot be read or the file cannot be written.
+    """
+    page = render_report(
+        summary, study=study, sites=sites, scores=scores, predictions=predictions, maps=maps, truth=truth
+    )
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(page, encoding="utf-8", newline="\n")
+        os.replace(partial, path)  # noqa: PTH105
+    except OSError as error:
+        raise PermagridError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if partial.exists():
+            partial.unlink()
+
+
+def _page(**content: Any) -> str:
+    """Fill the template; everything but our own style sheet is escaped."""
+    style = _resource("report.css")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+    )
+    environment.filters["with_doi"] = with_doi
+    template = environment.from_string(_resource("report.html.j2"))
+    return template.render(style=Markup(style), style_hash=_csp_hash(style), **content)
+
+
+def _resource(name: str) -> str:
+    return files("permagrid.report").joinpath("data", name).read_text(encoding="utf-8")
+
+
+def _csp_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _variable_title(variable: str, unit: str) -> str:
+    title = LEGENDS[variable].title if variable in LEGENDS else words(variable).capitalize()
+    return f"{title} [{unit_label(unit)}]" if unit_label(unit) else title
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part for part in text.split("\n\n") if part.strip()]
+
+
+def _own_scores(scores: pd.DataFrame, target: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the scores of the study's target, or all where none bears its name."""
+    if scores.empty or "variable" not in target:
+        return scores
+    own = scores[scores["target"] == target["variable"]]
+    return scores if own.empty else own
+
+
+def _default_unit(scores: pd.DataFrame) -> str:
+    target = str(scores["target"].iloc[0]) if "target" in scores and len(scores) else ""
+    return LEGENDS[target].unit if target in LEGENDS else ""
+
+
+def _facts(summary: Mapping[str, Any], study: Mapping[str, Any], maps: Sequence[MapLayer]) -> list[str]:
+    """Return what a reader wants to know first: study, epochs, grid."""
+    facts = [f"study {study.get('study') or summary.get('study')}"] if study.get("study") else []
+    epochs = sorted({layer.epoch for layer in maps})
+    if epochs:
+        spans = epochs[0] if len(epochs) == 1 else f"{len(epochs)} epochs, {epochs[0]} to {epochs[-1]}"
+        facts.append(spans.replace("-", "–"))
+    grid = study.get("grid") or {}
+    if grid.get("crs"):
+        facts.append(str(grid["crs"]))
+    depth = (study.get("target") or {}).get("depth")
+    if depth is not None:
+        facts.append(f"depth {depth} m" if isinstance(depth, int | float) else f"depth: {depth}")
+    if summary.get("digest"):
+        facts.append(f"digest {str(summary['digest'])[:12]}")
+    return facts
+
+
+def _cards(
+    summary: Mapping[str, Any], scores: pd.DataFrame, unit: str, maps: Sequence[MapLayer]
+) -> list[Card]:
+    cards = score_cards(scores, unit)
+    counts = summary.get("sites") or {}
+    if counts.get("kept") is not None:
+        cards.append(Card("Sites kept", number(counts["kept"]), f"of {number(counts.get('read'))} read"))
+    if maps:
+        epochs = len({layer.epoch for layer in maps})
+        cards.append(Card("Maps", str(len(maps)), f"{epochs} epoch" + ("s" if epochs != 1 else "")))
+    for item in (summary.get("agreement") or [])[:1]:
+        cards.append(
+            Card(
+                f"{words(str(item.get('statistic', 'agreement'))).capitalize()} with reference",
+                number(item.get("value")),
+                str(item.get("reference", "")),
+            )
+        )
+    return cards
+
+
+def _colophon(summary: Mapping[str, Any]) -> str:
+    version = (summary.get("versions") or {}).get("permagrid")
+    return f"Made with permagrid{f' {version}' if version else ''}."

@@ -1,0 +1,180 @@
+"""The parts a report page is made of: sections, figures, tables, and their words."""
+
+import base64
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with the words that go with it."""
+
+    png: bytes
+    """The image."""
+    alt: str
+    """What it shows, for readers who cannot see it."""
+    caption: str
+    """What stands below it."""
+
+    @property
+    def source(self) -> str:
+        """The image as a data address, so that the page needs no other file."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+    @property
+    def width(self) -> int:
+        """Width on the page [CSS pixel], at two thirds of the pixels of the image."""
+        return round(int(struct.unpack(">I", self.png[16:20])[0]) * 2 / 3)
+
+    @property
+    def height(self) -> int:
+        """Height on the page [CSS pixel]."""
+        return round(int(struct.unpack(">I", self.png[20:24])[0]) * 2 / 3)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table."""
+
+    text: str
+    """What it says."""
+    small: str = ""
+    """A second line, such as an interval."""
+    code: bool = False
+    """Whether it is a path or a checksum."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table."""
+
+    cells: tuple[Cell, ...]
+    """Its cells; the first one heads it."""
+    mark: str = ""
+    """``quoted``, ``random`` or nothing."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table."""
+
+    heads: tuple[str, ...]
+    """Heads of the columns."""
+    rows: tuple[Row, ...]
+    """The rows."""
+    numeric: frozenset[int] = frozenset()
+    """Columns of numbers, which are set flush right."""
+    caption: str = ""
+    """What stands above it."""
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Something shown on demand."""
+
+    title: str
+    """What is inside."""
+    figures: tuple[Picture, ...] = ()
+    """Figures inside."""
+    tables: tuple[Grid, ...] = ()
+    """Tables inside."""
+    ids: str = ""
+    """A list of names."""
+    code: str = ""
+    """Text of a file."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A source to cite."""
+
+    text: str
+    """The citation."""
+    more: str
+    """Licence, and what was taken from it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a section: text, then figures, tables, things folded away, and references."""
+
+    heading: str = ""
+    """Heading of the third level."""
+    text: tuple[str, ...] = ()
+    """Paragraphs."""
+    figures: tuple[Picture, ...] = ()
+    """Figures."""
+    tables: tuple[Grid, ...] = ()
+    """Tables."""
+    folded: tuple[Folded, ...] = ()
+    """Things shown on demand."""
+    references: tuple[Reference, ...] = ()
+    """Sources to cite."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section with its entry in the table of contents."""
+
+    id: str
+    """Anchor."""
+    title: str
+    """Heading."""
+    parts: tuple[Part, ...] = field(default=())
+    """What it holds."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One of the numbers at the top of a report."""
+
+    name: str
+    """What is counted or measured."""
+    value: str
+    """The number, with its unit."""
+    more: str = ""
+    """What to know beside it."""
+    quoted: bool = False
+    """Whether this is the number to quote."""
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Grid:
+    """Return a table of plain values; columns that hold numbers only are set flush right.
+
+    Examples
+    --------
+    >>> grid = table(["step", "time [s]"], [["sites", 1.5]])
+    >>> sorted(grid.numeric), grid.rows[0].cells[1].text
+    ([1], '1.5')
+    """
+    numeric = frozenset(
+        column
+        for column in range(len(heads))
+        if rows and all(isinstance(row[column], Real) or row[column] is None for row in rows)
+    )
+    cells = [[cell if isinstance(cell, Cell) else Cell(number(cell)) for cell in row] for row in rows]
+    return Grid(tuple(heads), tuple(Row(tuple(row)) for row in cells), numeric, caption)
+
+
+def number(value: object, digits: int = 3) -> str:
+    """Return a value as text: numbers in `digits` significant digits, what is missing as a dash.
+
+    Examples
+    --------
+    >>> number(1.23456), number(-0.5), number(250.0), number(None)
+    ('1.23', '−0.5', '250', '–')
+    """
+    if value is None or (isinstance(value, Real) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return str(value)
+    if isinstance(value, Integral):
+        grouped = f"{int(value):,}" if abs(int(value)) >= 10_000 else str(int(value))
+        return grouped.replace(",", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
+    if abs(value) >= 10**digits:
+        return number(round(float(value)))
+    return f"{float(value):.{digits}g}".replace("-", "\N{MINUS SIGN}")

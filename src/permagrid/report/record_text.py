@@ -1,0 +1,192 @@
+"""What a run was made from, in tables: inputs, versions, products, sources to cite, the study file."""
+
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+from markupsafe import Markup, escape
+from ruamel.yaml import YAML
+
+from permagrid.products.legend import unit_label
+from permagrid.report.canvas import words
+from permagrid.report.page import Cell, Folded, Grid, Part, Reference, number, table
+
+_DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;<>\"')\]]*[^\s,;.<>\"')\]]")
+_MOST_IDS = 1000
+
+
+def with_doi(text: str) -> Markup:
+    """Return `text` escaped, with every DOI in it as a link.
+
+    Examples
+    --------
+    >>> with_doi("<b> doi:10.1594/PANGAEA.972777.")
+    Markup('&lt;b&gt; doi:<a href="https://doi.org/10.1594/PANGAEA.972777" ...>10.1594/PANGAEA.972777</a>.')
+    """
+    parts: list[Markup] = []
+    end = 0
+    for match in _DOI.finditer(text):
+        parts.append(escape(text[end : match.start()]))
+        parts.append(Markup('<a href="https://doi.org/{0}" rel="noreferrer">{0}</a>').format(match.group()))
+        end = match.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def input_grid(summary: Mapping[str, Any]) -> Grid | None:
+    """Return the inputs with the beginning of their checksums."""
+    rows = [[Cell(_path(item), code=True), _checksum(item)] for item in _items(summary, "inputs")]
+    return table(["File", "SHA-256"], rows) if rows else None
+
+
+def product_grid(summary: Mapping[str, Any]) -> Grid | None:
+    """Return the products with unit, epoch and the beginning of their checksums."""
+    rows = [
+        [
+            Cell(_path(item), code=True),
+            words(str(item.get("variable", "–"))),
+            unit_label(str(item.get("units", item.get("unit", "")))) or "1",
+            _years(item),
+            _checksum(item),
+        ]
+        for item in _items(summary, "products")
+    ]
+    return table(["File", "Variable", "Unit", "Epoch", "SHA-256"], rows) if rows else None
+
+
+def version_grid(summary: Mapping[str, Any]) -> Grid | None:
+    """Return the packages and their versions."""
+    versions = summary.get("versions") or {}
+    rows = [[name, str(version)] for name, version in sorted(versions.items())]
+    return table(["Package", "Version"], rows) if rows else None
+
+
+def timing_grid(summary: Mapping[str, Any]) -> Grid | None:
+    """Return the time of each step and the peak memory."""
+    rows: list[list[Any]] = [
+        [words(step), f"{float(seconds):.1f} s"] for step, seconds in (summary.get("timing_s") or {}).items()
+    ]
+    memory = summary.get("peak_memory_mb")
+    if memory is not None:
+        rows.append(["peak memory", f"{float(memory):.0f} MB"])
+    return table(["Step", "Took"], rows) if rows else None
+
+
+def agreement_grid(summary: Mapping[str, Any]) -> Grid | None:
+    """Return the agreement of the maps with independent reference maps."""
+    rows = [
+        [
+            str(item.get("reference", "–")),
+            words(str(item.get("variable", "–"))),
+            _years(item),
+            words(str(item.get("statistic", "–"))),
+            item.get("value"),
+            item.get("n"),
+        ]
+        for item in _items(summary, "agreement")
+    ]
+    heads = ["Reference map", "Variable", "Epoch", "Statistic", "Value", "Cells compared"]
+    return table(heads, rows) if rows else None
+
+
+def truth_grid(summary: Mapping[str, Any], units: Mapping[str, str]) -> Grid | None:
+    """Return the scores of the maps against the known truth."""
+    rows = [
+        [
+            words(str(item.get("variable", "–"))),
+            _years(item),
+            unit_label(units.get(str(item.get("variable")), "")) or "–",
+            item.get("rmse"),
+            item.get("bias"),
+            item.get("r2"),
+            item.get("n"),
+        ]
+        for item in _items(summary, "truth")
+    ]
+    heads = ["Variable", "Epoch", "Unit", "RMSE", "Bias", "R²", "Cells"]
+    return table(heads, rows) if rows else None
+
+
+def flag_part(summary: Mapping[str, Any], sites: gpd.GeoDataFrame, flagged: pd.DataFrame) -> Part:
+    """Return what each quality test flagged: how many rows, and which sites."""
+    counts: dict[str, Any] = dict((summary.get("sites") or {}).get("flagged") or {})
+    for column in (name for name in sites.columns if name.startswith("flag_")):
+        codes = sites[column]
+        found = {"suspect": int((codes == 3).sum()), "fail": int((codes == 4).sum())}
+        counts.setdefault(column.removeprefix("flag_"), found)
+    if not counts:
+        return Part(text=("No quality test was run.",))
+    rows, lists = [], []
+    for test in sorted(counts):
+        ids = sorted(map(str, flagged.loc[flagged["test"] == test, "site_id"]))
+        found = counts[test]
+        rows.append([words(test), int(found.get("suspect", 0)), int(found.get("fail", 0)), len(ids)])
+        if ids:
+            shown = ", ".join(ids[:_MOST_IDS])
+            rest = f" and {len(ids) - _MOST_IDS} more (see sites.parquet)" if len(ids) > _MOST_IDS else ""
+            lists.append(Folded(f"{words(test)}: {len(ids)} sites", ids=shown + rest))
+    caption = "Nothing is deleted: rows that failed a test are set aside, suspect rows stay and are marked."
+    grid = table(["Test", "Rows suspect", "Rows failed", "Sites"], rows, caption=caption)
+    return Part("What was flagged, and why", tables=(grid,), folded=tuple(lists))
+
+
+def references(sites: gpd.GeoDataFrame) -> tuple[Reference, ...]:
+    """Return the sources of the kept sites with citation, licence and the sites taken from each."""
+    table_ = sites[sites["kept"].astype(bool)] if "kept" in sites else sites
+    if table_.empty or ("source" not in table_ and "citation" not in table_):
+        return ()
+    names = [name for name in ("citation", "source", "licence") if name in table_]
+    found = []
+    for key, rows in table_.groupby(names, sort=True, dropna=False):
+        said = dict(zip(names, (_text(value) for value in key), strict=True))
+        count = rows["site_id"].nunique()
+        more = [f"{number(count)} site" + ("s" if count != 1 else "")]
+        if said.get("citation") and said.get("source"):
+            more.append(said["source"])
+        more.append(f"licence: {said.get('licence') or 'not stated'}")
+        text = said.get("citation") or said.get("source") or "Source not stated"
+        found.append(Reference(text, " · ".join(more)))
+    return tuple(found)
+
+
+def study_yaml(study: Mapping[str, Any]) -> str:
+    """Return the resolved study as YAML.
+
+    Examples
+    --------
+    >>> print(study_yaml({"study": "demo", "seed": 1}).strip())
+    study: demo
+    seed: 1
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.allow_unicode = True
+    yaml.width = 100
+    stream = io.StringIO()
+    yaml.dump(json.loads(json.dumps(study, default=str)), stream)
+    return stream.getvalue()
+
+
+def _items(summary: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    return summary.get(key) or []
+
+
+def _years(item: Mapping[str, Any]) -> str:
+    """Return the years of an epoch with a dash at which no line breaks."""
+    return str(item.get("epoch", "–")).replace("-", "\N{WORD JOINER}–\N{WORD JOINER}")
+
+
+def _path(item: Mapping[str, Any]) -> str:
+    return str(item.get("path", "–"))
+
+
+def _checksum(item: Mapping[str, Any]) -> Cell:
+    return Cell(str(item.get("sha256") or "–")[:12], code=True)
+
+
+def _text(value: object) -> str:
+    return "" if value is None or value != value else str(value)  # noqa: PLR0124  (NaN differs from itself)

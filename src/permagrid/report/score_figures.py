@@ -1,0 +1,339 @@
+"""How good the predictions are: observed against predicted, classes, and scores with intervals."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from permagrid.errors import PermagridError
+from permagrid.products.legend import Legend, unit_label
+from permagrid.report.canvas import (
+    FOLD_COLOURS,
+    INK,
+    QUIET,
+    fold_colours,
+    fold_label,
+    fold_order,
+    new_figure,
+    plain,
+    styled,
+    words,
+)
+
+METRICS: dict[str, tuple[str, bool]] = {
+    "rmse": ("RMSE", True),
+    "mae": ("MAE", True),
+    "bias": ("Bias", True),
+    "r2": ("R²", False),
+    "accuracy": ("Accuracy", False),
+    "balanced_accuracy": ("Balanced accuracy", False),
+    "precision": ("Precision", False),
+    "recall": ("Recall", False),
+    "f1": ("F1", False),
+    "kappa": ("Kappa", False),
+    "mcc": ("MCC", False),
+    "roc_auc": ("ROC AUC", False),
+    "pr_auc": ("PR AUC", False),
+    "brier": ("Brier score", False),
+}
+"""Metric -> its name as people read it, and whether it has the unit of the target."""
+
+_MANY = 1500
+"""Above this number of points their density is drawn instead of each one."""
+_DENSITY = LinearSegmentedColormap.from_list("density", ["#d6e6f2", "#4b8dbd", "#16386b"])
+
+
+@styled
+def scatter_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
+    """Return observed against predicted values, one panel per fold scheme, as PNG.
+
+    Parameters
+    ----------
+    predictions
+        Out-of-fold predictions of one target and one learner: ``folds``, ``observed``, ``predicted``.
+    legend
+        Gives name and unit of the target.
+
+    Raises
+    ------
+    PermagridError
+        If there is no finite pair.
+    """
+    table = _finite(predictions, "predicted")
+    schemes = sorted(table["folds"].unique(), key=fold_order)
+    low, high = _limits(table)
+    figure = new_figure(min(3.5 * len(schemes) + 0.5, 11.0), 4.0)
+    panels = figure.subplots(1, len(schemes), squeeze=False, sharey=True)[0]
+    colours = fold_colours(schemes)
+    for axes, folds in zip(panels, schemes, strict=True):
+        rows = table[table["folds"] == folds]
+        observed, predicted = rows["observed"].to_numpy(float), rows["predicted"].to_numpy(float)
+        plain(axes)
+        axes.plot([low, high], [low, high], color=INK, linewidth=1.0, zorder=3, label="1:1")
+        if len(rows) > _MANY:
+            axes.hexbin(
+                observed,
+                predicted,
+                gridsize=46,
+                extent=(low, high, low, high),
+                bins="log",
+                mincnt=1,
+                cmap=_DENSITY,
+                linewidths=0.1,
+                zorder=2,
+            )
+        else:
+            axes.scatter(observed, predicted, s=11, color=colours[folds], alpha=0.45, linewidths=0, zorder=2)
+        _fit_text(axes, observed, predicted, legend.unit)
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", title=_panel_title(folds))
+        axes.set_xlabel(f"Observed [{unit_label(legend.unit)}]" if unit_label(legend.unit) else "Observed")
+    panels[0].set_ylabel(f"Predicted [{unit_label(legend.unit)}]" if unit_label(legend.unit) else "Predicted")
+    panels[-1].legend(loc="lower right", handlelength=1.4)
+    return figure
+
+
+@styled
+def confusion_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
+    """Return the confusion matrix of each fold scheme as PNG.
+
+    Parameters
+    ----------
+    predictions
+        Out-of-fold predictions of one target and one learner: ``folds``, ``observed``, ``predicted``.
+    legend
+        Gives the classes and their names.
+
+    Raises
+    ------
+    PermagridError
+        If there is no finite pair.
+    """
+    table = _finite(predictions, "predicted")
+    schemes = sorted(table["folds"].unique(), key=fold_order)
+    names = [stop.label for stop in legend.stops]
+    codes = [stop.value for stop in legend.stops]
+    figure = new_figure(min(3.3 * len(schemes) + 1.0, 11.0), 3.7)
+    panels = figure.subplots(1, len(schemes), squeeze=False, sharey=True)[0]
+    for axes, folds in zip(panels, schemes, strict=True):
+        rows = table[table["folds"] == folds]
+        observed, predicted = rows["observed"].to_numpy(float), rows["predicted"].to_numpy(float)
+        counts = np.array([[np.sum((observed == a) & (predicted == b)) for b in codes] for a in codes])
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, cmap=_DENSITY, vmin=0.0, vmax=1.0)
+        for (row, column), count in np.ndenumerate(counts):
+            axes.text(
+                column,
+                row,
+                f"{count:,}\n{shares[row, column]:.0%}".replace(",", "\N{THIN SPACE}"),
+                ha="center",
+                va="center",
+                color="white" if shares[row, column] > 0.45 else INK,
+                fontsize=10,
+            )
+        right = np.trace(counts) / max(counts.sum(), 1)
+        axes.set_title(f"{_panel_title(folds)}\naccuracy {right:.3f}, n = {counts.sum()}")
+        axes.set_xticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), names, rotation=90, va="center")
+        axes.tick_params(length=0)
+        axes.set_xlabel("Predicted")
+    panels[0].set_ylabel("Observed")
+    return figure
+
+
+@styled
+def roc_figure(predictions: pd.DataFrame) -> Figure:
+    """Return ROC curves, and observed frequency against predicted probability, as PNG.
+
+    Parameters
+    ----------
+    predictions
+        Out-of-fold predictions of one target and one learner: ``folds``, ``observed`` (0 or 1) and
+        ``probability``.
+
+    Raises
+    ------
+    PermagridError
+        If no fold scheme has probabilities for both classes.
+    """
+    table = _finite(predictions, "probability")
+    both = [f for f in table["folds"].unique() if table.loc[table["folds"] == f, "observed"].nunique() == 2]
+    if not both:
+        raise PermagridError("no ROC curve: the observations of every fold scheme are of one class only")
+    schemes = sorted(both, key=fold_order)
+    colours = fold_colours(schemes)
+    figure = new_figure(9.2, 4.4)
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        plain(axes)
+        axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    for folds in schemes:
+        rows = table[table["folds"] == folds]
+        observed, probability = rows["observed"].to_numpy(int), rows["probability"].to_numpy(float)
+        false_alarms, hits, _ = roc_curve(observed, probability)
+        area = roc_auc_score(observed, probability)
+        name = fold_label(folds)
+        left.plot(false_alarms, hits, color=colours[folds], linewidth=1.8, label=f"{name}: AUC {area:.3f}")
+        said, seen = _reliability(observed, probability)
+        right.plot(said, seen, color=colours[folds], linewidth=1.4, marker="o", markersize=4, label=name)
+    left.set(title="ROC curve", xlabel="False-alarm rate [1]", ylabel="Hit rate [1]")
+    right.set(title="Reliability", xlabel="Predicted probability [1]", ylabel="Observed frequency [1]")
+    left.legend(loc="lower right")
+    right.legend(loc="upper left")
+    return figure
+
+
+@styled
+def score_figure(scores: pd.DataFrame, *, unit: str) -> Figure:
+    """Return the scores of each learner under each fold scheme, with 95 % intervals, as PNG.
+
+    Parameters
+    ----------
+    scores
+        Scores of one target; rows of other subsets than ``all`` are left out.
+    unit
+        Unit of the target.
+
+    Raises
+    ------
+    PermagridError
+        If no score can be drawn.
+    """
+    table = scores[scores["subset"] == "all"] if "subset" in scores else scores
+    found = [name for name in METRICS if name in table and table[name].notna().any()]
+    chosen = [name for name in ("rmse", "r2", "accuracy", "kappa", "roc_auc") if name in found] or found[:2]
+    if table.empty or not chosen:
+        raise PermagridError(f"no scores to draw: none of {', '.join(METRICS)} is in the table")
+    schemes = sorted(table["folds"].unique(), key=fold_order)
+    learners = list(dict.fromkeys(table["learner"]))
+    colours = fold_colours(schemes)
+    height = max(len(learners) * (0.24 * len(schemes) + 0.3) + 1.3, 2.3)
+    figure = new_figure(10.6, height)
+    panels = figure.subplots(1, len(chosen), squeeze=False, sharey=True)[0]
+    for axes, metric in zip(panels, chosen, strict=True):
+        plain(axes)
+        axes.grid(False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        for row, learner in enumerate(learners):
+            for place, folds in enumerate(schemes):
+                at = row + (place - (len(schemes) - 1) / 2) * 0.22
+                _score_mark(axes, table, (learner, folds, metric), at, colours[folds])
+        name, has_unit = METRICS[metric]
+        axes.set_xlabel(f"{name} [{unit_label(unit) or '1'}]" if has_unit else f"{name} [1]")
+    panels[0].set_yticks(range(len(learners)), [words(learner) for learner in learners])
+    panels[0].set_ylim(len(learners) - 0.5, -0.5)
+    for folds in schemes:
+        panels[0].plot([], [], "o", color=colours[folds], label=_panel_title(folds))
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside upper left",
+        ncols=len(schemes),
+        handletextpad=0.2,
+    )
+    return figure
+
+
+def _score_mark(axes: Axes, table: pd.DataFrame, key: tuple[str, str, str], at: float, colour: str) -> None:
+    learner, folds, metric = key
+    rows = table[(table["learner"] == learner) & (table["folds"] == folds)]
+    if rows.empty or not math.isfinite(float(rows[metric].iloc[0])):
+        return
+    value = float(rows[metric].iloc[0])
+    if f"{metric}_low" in rows and rows[f"{metric}_low"].notna().all():
+        bounds = [float(rows[f"{metric}_low"].iloc[0]), float(rows[f"{metric}_high"].iloc[0])]
+        axes.plot(bounds, [at, at], color=colour, linewidth=2.0, alpha=0.55, solid_capstyle="butt")
+    hollow = colour == FOLD_COLOURS[0]
+    axes.plot(value, at, "o", markersize=6, color=colour, markerfacecolor="white" if hollow else colour)
+
+
+def best_learner(scores: pd.DataFrame) -> tuple[str, str]:
+    """Return the learner that does best under the most severe fold scheme, and that scheme.
+
+    Parameters
+    ----------
+    scores
+        Scores of one target.
+
+    Raises
+    ------
+    PermagridError
+        If the table is empty.
+
+    Examples
+    --------
+    >>> best_learner(pd.DataFrame({"learner": ["a", "b", "a", "b"], "rmse": [1.0, 1.1, 2.0, 1.9],
+    ...                            "folds": ["random", "random", "block_500km", "block_500km"]}))
+    ('b', 'block_500km')
+    """
+    table = scores[scores["subset"] == "all"] if "subset" in scores else scores
+    if table.empty:
+        raise PermagridError("the score table is empty")
+    severe = max(table["folds"].unique(), key=fold_order)
+    rows = table[table["folds"] == severe]
+    for metric, sign in (("rmse", 1.0), ("kappa", -1.0), ("accuracy", -1.0)):
+        if metric in rows and rows[metric].notna().any():
+            return str(rows.loc[(sign * rows[metric]).idxmin(), "learner"]), str(severe)
+    return str(rows["learner"].iloc[0]), str(severe)
+
+
+def _finite(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
+    if column not in predictions:
+        raise PermagridError(f"no figure of predictions: column {column!r} is missing")
+    numbers = predictions[["observed", column]].astype(float)
+    table = predictions[numbers.notna().all(axis=1)]
+    if table.empty:
+        raise PermagridError(f"no figure of predictions: no row has both an observed and a {column} value")
+    return table
+
+
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Return axis limits that hold all but the outermost 0.1 % of values, with a margin."""
+    values = table[["observed", "predicted"]].to_numpy(float)
+    low, high = np.quantile(values, [0.001, 0.999])
+    margin = 0.05 * max(high - low, 1e-6)
+    return float(low - margin), float(high + margin)
+
+
+def _fit_text(axes: Axes, observed: NDArray[np.float64], predicted: NDArray[np.float64], unit: str) -> None:
+    error = predicted - observed
+    spread = float(np.sum((observed - observed.mean()) ** 2))
+    shown = f" {unit_label(unit)}" if unit_label(unit) else ""
+    lines = [
+        f"n = {observed.size}",
+        f"RMSE {math.sqrt(float(np.mean(error**2))):.3g}{shown}",
+        f"bias {float(error.mean()):+.2g}{shown}".replace("-", "\N{MINUS SIGN}"),
+    ]
+    if spread > 0:
+        r2 = 1.0 - float(np.sum(error**2)) / spread
+        lines.append(f"R² {r2:.2f}".replace("-", "\N{MINUS SIGN}"))
+    axes.text(
+        0.03,
+        0.97,
+        "\n".join(lines),
+        transform=axes.transAxes,
+        va="top",
+        fontsize=8.5,
+        linespacing=1.35,
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 2.0},
+        zorder=6,
+    )
+
+
+def _reliability(
+    observed: NDArray[np.int_], probability: NDArray[np.float64]
+) -> tuple[list[float], list[float]]:
+    """Return mean probability and observed frequency in tenths of probability that hold 10 or more."""
+    tenth = np.minimum((probability * 10).astype(int), 9)
+    groups = [tenth == k for k in range(10) if np.sum(tenth == k) >= 10]
+    return [float(probability[g].mean()) for g in groups], [float(observed[g].mean()) for g in groups]
+
+
+def _panel_title(folds: str) -> str:
+    if folds == "random":
+        return "Random folds"
+    return "Folds by site" if folds == "site" else f"Folds by {fold_label(folds)}"

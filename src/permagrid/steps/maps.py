@@ -1,0 +1,194 @@
+"""Step: the chosen learner fitted to all sites, and its maps for every epoch."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from rasterio.windows import Window
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from permagrid.covariates import at_epoch
+from permagrid.prediction import predict_blocks, row_wise
+from permagrid.products.geotiff import write_cog
+from permagrid.products.legend import legend_for
+from permagrid.products.scratch import open_scratch
+from permagrid.products.styles import write_styles
+from permagrid.progress import Advance
+from permagrid.rundir import RunDir, sha256_of
+from permagrid.steps.inputs import code_digest
+from permagrid.steps.scores import candidate, table_digest
+from permagrid.study import Study
+from permagrid.validation import Candidate
+
+PROBABILITY = "permafrost_probability"
+
+
+@dataclass(frozen=True)
+class Map:
+    """A finished map."""
+
+    path: Path
+    """The GeoTIFF."""
+    variable: str
+    """What it shows."""
+    epoch: str
+    """The years it stands for."""
+    unit: str
+    """Its unit."""
+    sha256: str
+    """Hash of the file."""
+
+
+def map_variables(study: Study) -> list[str]:
+    """Return the variables that the study maps."""
+    if study.products.variables:
+        return list(study.products.variables)
+    probability = [PROBABILITY] if study.target.variable == "permafrost_presence" else []
+    return [study.target.variable, *probability]
+
+
+class MapJob:
+    """Makes the maps of a study, only those whose ingredients changed.
+
+    Parameters
+    ----------
+    study, stack, rundir
+        The study, its covariates and its folder.
+    stores
+        Names of the kept covariate layers; they hold the layers' digests.
+    block, workers
+        Cells per side of a block, and blocks in work at a time; neither changes a byte.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        stack: xr.Dataset,
+        rundir: RunDir,
+        stores: Sequence[str],
+        *,
+        block: int,
+        workers: int,
+    ) -> None:
+        self._study, self._stack, self._rundir, self._stores = study, stack, rundir, stores
+        self._block, self._workers = block, workers
+        part = next(learner for learner in study.learners if learner.name == study.products.learner)
+        self._part, self._chosen = part, candidate(part, study)
+        self._fitted: Any = None
+
+    def make(self, table: pd.DataFrame, advance: Advance) -> list[Map]:
+        """Return the maps of every epoch, by the learner fitted to all rows of `table`."""
+        study, rundir = self._study, self._rundir
+        data = table_digest(table, [*self._chosen.covariates, "value"])
+        rows, columns = self._stack.odc.geobox.shape
+        per_epoch = -(-rows // self._block) * -(-columns // self._block)
+        maps: list[Map] = []
+        for number, epoch in enumerate(study.epoch_names):
+            names = {v: f"maps/{study.study}_{v}_{epoch}.tif" for v in map_variables(study)}
+            recipes = {v: self._recipe(v, epoch, data) for v in names}
+            missing = {v: n for v, n in names.items() if not rundir.is_kept(n, recipes[v])}
+            rundir.reused += [name for v, name in names.items() if v not in missing]
+            if missing:
+                self._fitted = self._fitted or fit(self._chosen, table)
+                self._predict(missing, epoch, advance, (number * per_epoch, len(study.epochs) * per_epoch))
+                for variable, name in missing.items():
+                    rundir.record(name, recipes[variable])
+            for variable, name in names.items():
+                path = rundir.path / name
+                maps.append(Map(path, variable, epoch, unit_of(variable, study), sha256_of(path)))
+        rundir.forget("maps", {f"maps/{made.path.name}" for made in maps})
+        return maps
+
+    def _recipe(self, variable: str, epoch: str, data: str) -> dict[str, object]:
+        study = self._study
+        others = [f"_{other}_" for other in study.epoch_names if other != epoch]
+        return {
+            "code": code_digest(),
+            "learner": self._part.model_dump(mode="json"),
+            "seed": study.seed,
+            "target": study.target.model_dump(mode="json"),
+            "study": [study.study, study.metadata.title, study.metadata.licence],
+            "data": data,
+            "epoch": epoch,
+            "variable": variable,
+            "layers": sorted(name for name in self._stores if not any(o in name for o in others)),
+        }
+
+    def _predict(self, missing: dict[str, str], epoch: str, advance: Advance, place: tuple[int, int]) -> None:
+        """Predict one epoch into scratch rasters and finish them as products."""
+        layers, is_class = at_epoch(self._stack, epoch), self._study.target.kind == "class"
+        scratch = {v: self._rundir.work / f".{Path(n).stem}.partial.tif" for v, n in missing.items()}
+        try:
+            with ExitStack() as files:
+                rasters = {v: self._open(files, scratch[v], v) for v in scratch}
+                predictions = predict_blocks(
+                    row_wise(self._fitted, task=self._study.target.kind),
+                    layers,
+                    self._chosen.covariates,
+                    outputs=len(self._fitted.classes_) if is_class else 1,
+                    block=self._block,
+                    valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
+                    workers=self._workers,
+                )
+                for number, part in enumerate(predictions, 1):
+                    window = Window.from_slices(*part.window)
+                    for variable, raster in rasters.items():
+                        raster.write(self._values(variable, part.values), 1, window=window)
+                    advance(place[0] + number, place[1])
+            for variable, name in missing.items():
+                self._finish(scratch[variable], self._rundir.path / name, variable, epoch)
+        finally:
+            for path in scratch.values():
+                path.unlink(missing_ok=True)
+
+    def _open(self, files: ExitStack, path: Path, variable: str) -> Any:
+        classes = legend_for(variable, unit=unit_of(variable, self._study)).kind == "classes"
+        dtype, nodata = ("uint8", 255.0) if classes else ("float32", float("nan"))
+        return files.enter_context(open_scratch(path, self._stack.odc.geobox, dtype, nodata))
+
+    def _values(self, variable: str, values: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
+        if self._study.target.kind == "value":
+            return values[0]
+        if variable == PROBABILITY:
+            return values[-1]
+        missing = np.isnan(values[0])
+        codes = self._fitted.classes_[np.where(missing, 0.0, values).argmax(axis=0)]
+        return np.where(missing, 255, codes).astype("uint8")
+
+    def _finish(self, scratch: Path, path: Path, variable: str, epoch: str) -> None:
+        study = self._study
+        unit = unit_of(variable, study)
+        probability = variable == PROBABILITY
+        legend = legend_for(
+            variable, unit=unit, valid_range=None if probability else study.target.valid_range
+        )
+        depth = f" at {study.target.depth:g} m depth" if study.target.depth is not None else ""
+        write_cog(
+            path,
+            scratch,
+            legend=legend,
+            epoch=epoch,
+            description=f"{study.metadata.title}: {legend.title}{depth}, {epoch}, {study.products.learner}",
+            valid_range=(0.0, 1.0) if probability else study.target.valid_range,
+            tags={"study": study.study, "licence": study.metadata.licence},
+        )
+        write_styles(path, legend)
+
+
+def fit(chosen: Candidate, table: pd.DataFrame) -> Any:
+    """Return the learner fitted to all rows."""
+    with threadpool_limits(1):
+        return clone(chosen.estimator).fit(
+            table[list(chosen.covariates)].to_numpy(float), table["value"].to_numpy(float)
+        )
+
+
+def unit_of(variable: str, study: Study) -> str:
+    """Return the unit in which a variable is mapped."""
+    return "1" if variable == PROBABILITY else study.target.unit

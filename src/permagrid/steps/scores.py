@@ -1,0 +1,125 @@
+"""Step: every learner under every fold scheme, its out-of-fold predictions kept by digest."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from permagrid.errors import PermagridError
+from permagrid.learners import build_learner
+from permagrid.progress import Advance
+from permagrid.rundir import RunDir, digest
+from permagrid.steps.inputs import code_digest
+from permagrid.study import LearnerPart, Study, Subset
+from permagrid.validation import FOLDS, Candidate, Comparison, Folds, Problem, compare
+
+Float = NDArray[np.float64]
+
+
+def candidate(part: LearnerPart, study: Study) -> Candidate:
+    """Return a learner of the study with the covariates it sees."""
+    names = part.covariates or tuple(covariate.name for covariate in study.covariates)
+    return Candidate(build_learner(part.name, study.target.kind, study.seed, part.keywords), tuple(names))
+
+
+def fold_schemes(table: pd.DataFrame, study: Study) -> list[Folds]:
+    """Return the fold schemes of the study for a table; random folds of classes are stratified."""
+    schemes = []
+    for part in study.validation.folds:
+        keywords = {"seed": study.seed, **part.keywords}
+        if part.method == "random" and study.target.kind == "class":
+            keywords["stratify"] = table["value"].to_numpy()
+        schemes.append(FOLDS[part.method](table, **keywords))
+    return schemes
+
+
+def compare_learners(
+    table: pd.DataFrame, study: Study, rundir: RunDir, *, workers: int, advance: Advance
+) -> Comparison:
+    """Return the comparison of all learners, for all sites and for each subset fitted to itself.
+
+    Raises
+    ------
+    PermagridError
+        If folds cannot be made or a subset is empty.
+    """
+    subsets = [Subset(name="all"), *study.validation.subsets]
+    total = len(subsets) * len(study.validation.folds) * len(study.learners)
+    results = []
+    for number, subset in enumerate(subsets):
+        inside = (table["value"] >= subset.minimum) & (table["value"] < subset.maximum)
+        part = table[inside].reset_index(drop=True)
+        if part.empty:
+            raise PermagridError(f"validation.subsets: no site-epoch has a value in subset {subset.name}")
+        kept = _Remembered(part, study, rundir, subset.name, advance, (number * total // len(subsets), total))
+        results.append(
+            compare(
+                part,
+                {learner.name: candidate(learner, study) for learner in study.learners},
+                fold_schemes(part, study),
+                problem=Problem(study.target.variable, study.target.kind, subset.name),
+                draws=study.validation.bootstrap,
+                seed=study.seed,
+                workers=workers,
+                remember=kept,
+            )
+        )
+    return Comparison(
+        pd.concat([result.predictions for result in results], ignore_index=True),
+        pd.concat([result.scores for result in results], ignore_index=True),
+        results[0].folds,
+    )
+
+
+class _Remembered:
+    """Keeps out-of-fold predictions of a learner and a scheme, and shows progress."""
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        study: Study,
+        rundir: RunDir,
+        subset: str,
+        advance: Advance,
+        place: tuple[int, int],
+    ) -> None:
+        self._study, self._rundir, self._subset = study, rundir, subset
+        self._advance, self._done, self._total = advance, *place
+        self._data = {name: table_digest(table, [name]) for name in _columns(table, study)}
+        self._learners = {learner.name: learner for learner in study.learners}
+        self._folds = {
+            scheme.name: digest([[t.tolist() for t in pair] for pair in scheme])
+            for scheme in fold_schemes(table, study)
+        }
+
+    def __call__(self, learner: str, folds: str, make: Callable[[], Float]) -> Float:
+        part = self._learners[learner]
+        columns = [*candidate(part, self._study).covariates, "value"]
+        ingredients = {
+            "code": code_digest(),
+            "learner": part.model_dump(mode="json"),
+            "seed": self._study.seed,
+            "task": self._study.target.kind,
+            "folds": self._folds[folds],
+            "data": [self._data[name] for name in columns],
+        }
+
+        def write(path: Path) -> None:
+            with path.open("wb") as stream:
+                np.save(stream, make())
+
+        path = self._rundir.keep(f"work/folds/{self._subset}_{folds}_{learner}.npy", ingredients, write)
+        self._done += 1
+        self._advance(self._done, self._total)
+        return np.asarray(np.load(path, allow_pickle=False))
+
+
+def _columns(table: pd.DataFrame, study: Study) -> list[str]:
+    return [*(c.name for c in study.covariates if c.name in table), "value"]
+
+
+def table_digest(table: pd.DataFrame, columns: list[str]) -> str:
+    """Return the digest of some columns of numbers, exact to the last bit."""
+    return digest([[name, [float(v).hex() for v in table[name].to_numpy(float)]] for name in columns])

@@ -1,0 +1,91 @@
+"""Step: the covariate stack on the study's grid, each layer kept by its digest."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from shutil import rmtree
+
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from permagrid.covariates import Covariate, build, open_stack, stack_layers, store_layers
+from permagrid.covariates.stack import Layer
+from permagrid.progress import Advance
+from permagrid.rundir import RunDir, digest
+from permagrid.steps.inputs import Hashes, code_digest, covariate_files, covariates_of
+from permagrid.study import Study
+
+
+def build_stack(
+    study: Study,
+    geobox: GeoBox,
+    rundir: RunDir,
+    stores: Mapping[Layer, Path],
+    root: Path,
+    *,
+    workers: int,
+    advance: Advance,
+) -> xr.Dataset:
+    """Return the stack of a study, building the layers that are not kept yet.
+
+    Parameters
+    ----------
+    study, geobox, rundir, root
+        The study, its grid, its folder, and where its paths start.
+    stores
+        Layer -> store, from `layer_stores`.
+    workers
+        Chunks in work at a time.
+    advance
+        Called with chunks done and in all.
+
+    Raises
+    ------
+    PermagridError
+        If a covariate cannot be read.
+    """
+    covariates = covariates_of(study)
+    spans = dict(zip(study.epoch_names, study.epochs, strict=True))
+    missing: dict[Path, xr.DataArray] = {}
+    for (name, epoch), path in stores.items():
+        if path.exists():
+            rundir.reused.append(path.name)
+            continue
+        span = spans[epoch] if epoch is not None else None
+        missing[path] = build(name, covariates, geobox, epoch=span, root=root)
+    store_layers(missing, geobox, region=study.grid.region, workers=workers, progress=advance)
+    for stale in set((rundir.work / "stack").glob("*.zarr*")) - set(stores.values()):
+        rmtree(stale)
+    return open_stack(stores, covariates, geobox)
+
+
+def layer_stores(study: Study, geobox: GeoBox, hashes: Hashes, root: Path, folder: Path) -> dict[Layer, Path]:
+    """Return layer -> store; the store's name holds the digest of all that the layer is made from."""
+    covariates = covariates_of(study)
+    stores: dict[Layer, Path] = {}
+    for name, epoch in stack_layers(covariates, study.epoch_names):
+        ingredients = {
+            "code": code_digest(),
+            "made_from": _recipe(name, covariates, study, hashes, root),
+            "epoch": epoch,
+            "grid": [str(geobox.crs), list(geobox.affine)[:6], list(geobox.shape)],
+            "region": study.grid.region,
+        }
+        label = name if epoch is None else f"{name}_{epoch}"
+        stores[name, epoch] = folder / f"{label}_{digest(ingredients)[:16]}.zarr"
+    return stores
+
+
+def _recipe(
+    name: str, covariates: Mapping[str, Covariate], study: Study, hashes: Hashes, root: Path
+) -> dict[str, object]:
+    covariate = covariates[name]
+    return {
+        "method": covariate.method,
+        "keywords": dict(covariate.keywords),
+        "unit": covariate.unit,
+        "kind": covariate.kind,
+        "years": covariate.years,
+        "static": covariate.static,
+        "files": [hashes.of(path) for path in covariate_files(covariate, study, root)],
+        "inputs": [_recipe(other, covariates, study, hashes, root) for other in covariate.inputs],
+    }

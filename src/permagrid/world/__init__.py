@@ -1,0 +1,16 @@
+"""The virtual world: from one seed, a permafrost region, its sites and the truth."""
+
+from permagrid.world.faults import plant_faults
+from permagrid.world.files import write_world
+from permagrid.world.region import make_world, world_covariates
+from permagrid.world.sites import sample_sites
+from permagrid.world.terrain import default_geobox
+
+__all__ = [
+    "default_geobox",
+    "make_world",
+    "plant_faults",
+    "sample_sites",
+    "world_covariates",
+    "write_world",
+]
