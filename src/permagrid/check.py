@@ -95,8 +95,7 @@ def _tables(study: Study) -> Iterator[Fault]:
     if labels is not None and labels.station_absences and not study.sites.stations:
         yield Fault("sites.stations", "is missing; labels.station_absences needs tables of stations")
     for index, folds in enumerate(study.validation.folds):
-        keywords = {key: value for key, value in folds.keywords.items() if key != "stratify"}
-        yield from _named(FOLDS, f"validation.folds[{index}]", folds.method, keywords)
+        yield from _named(FOLDS, f"validation.folds[{index}]", folds.method, folds.keywords)
     if all(folds.method == "random" for folds in study.validation.folds):
         yield Fault("validation.folds", "random folds never stand alone; add folds by site or by block")
 
@@ -112,16 +111,27 @@ def _covariates(study: Study) -> Iterator[Fault]:
         place = f"{places[name]} ({name})"
         method_faults = list(_named(COVARIATES, place, covariate.method, covariate.keywords))
         yield from method_faults
-        for unit in (covariate.unit, covariate.keywords.get("stored_unit") or covariate.unit):
-            try:
-                parse_unit(str(unit))
-                conversion(str(covariate.keywords.get("stored_unit") or covariate.unit), covariate.unit)
-            except PermagridError as error:
-                yield Fault(place, str(error))
-                break
+        yield from _units(place, covariate)
         if not method_faults:
             yield from _inputs(place, name, covariates)
             yield from _epochs(place, covariate, study)
+
+
+def _units(place: str, covariate: Covariate) -> Iterator[Fault]:
+    try:
+        parse_unit(covariate.unit)
+        conversion(_stored_unit(covariate), _file_unit(covariate))
+    except PermagridError as error:
+        yield Fault(place, str(error))
+
+
+def _file_unit(covariate: Covariate) -> str:
+    """Return the unit to which a file's numbers are brought: of temperature where an index is made of it."""
+    return "degC" if covariate.method in ("freezing_index", "thawing_index") else covariate.unit
+
+
+def _stored_unit(covariate: Covariate) -> str:
+    return str(covariate.keywords.get("stored_unit") or _file_unit(covariate))
 
 
 def _inputs(place: str, name: str, covariates: Mapping[str, Covariate]) -> Iterator[Fault]:
@@ -257,9 +267,8 @@ def _raster(place: str, covariate: Covariate, path: Path) -> Iterator[Fault]:
             place, f"{path}: {sentinel:g} looks like an undeclared nodata value; set nodata: {sentinel:g}"
         )
         return
-    stored = str(keywords.get("stored_unit") or _temperature_default(covariate))
-    unit = "degC" if covariate.method in ("freezing_index", "thawing_index") else covariate.unit
-    factor, offset = conversion(stored, unit)
+    unit = _file_unit(covariate)
+    factor, offset = conversion(_stored_unit(covariate), unit)
     low, high = float(seen.min()) * factor + offset, float(seen.max()) * factor + offset
     if covariate.kind == "continuous" and (why := implausible(low, high, unit)) is not None:
         yield Fault(place, f"{path}: {why}")
@@ -268,10 +277,6 @@ def _raster(place: str, covariate: Covariate, path: Path) -> Iterator[Fault]:
             place,
             f"{path}: kind is class, but values such as {seen[seen != np.round(seen)][0]:g} are no codes",
         )
-
-
-def _temperature_default(covariate: Covariate) -> str:
-    return "degC" if covariate.method in ("freezing_index", "thawing_index") else covariate.unit
 
 
 def _tables_of_sites(study: Study, root: Path) -> Iterator[Fault]:

@@ -68,7 +68,9 @@ def make_geobox(
     )
     shape = (round((snapped[3] - snapped[1]) / resolution), round((snapped[2] - snapped[0]) / resolution))
     code = parsed.to_epsg()
-    return GeoBox.from_bbox(snapped, crs=parsed.to_wkt() if code is None else f"EPSG:{code}", shape=shape)
+    name = parsed.to_wkt() if code is None else f"EPSG:{code}"
+    # Without tight, the library moves the grid to its own lattice.
+    return GeoBox.from_bbox(snapped, crs=name, shape=shape, tight=True)
 
 
 def _region_bounds(crs: CRS, region: Sequence[float]) -> tuple[float, float, float, float]:

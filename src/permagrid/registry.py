@@ -1,9 +1,12 @@
 """Tables of named functions: readers, quality tests, covariates, learners and folds."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from permagrid.errors import PermagridError, did_you_mean
 
@@ -93,4 +96,27 @@ class Table(Generic[Function]):
             for key, parameter in allowed.items()
             if parameter.default is inspect.Parameter.empty and key not in keywords
         ]
+        hints = self.hints(name)
+        found += [
+            f"keyword {key!r} of {self.kind} {name}: {why}"
+            for key, value in keywords.items()
+            if key in allowed and (why := _misfit(hints[key], value)) is not None
+        ]
         return found
+
+    def hints(self, name: str) -> dict[str, Any]:
+        """Return the types of the keywords that a study may set for `name`."""
+        hints = get_type_hints(self[name])
+        return {key: hints.get(key, Any) for key in self.keywords(name)}
+
+
+def _misfit(hint: Any, value: Any) -> str | None:
+    """Return why a value from a study file does not fit a type, or None."""
+    try:
+        # Judged as JSON, where a list may be a tuple but a text is never a number.
+        TypeAdapter(hint).validate_json(json.dumps(value, default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = str(first["msg"])
+        return f"{message[0].lower()}{message[1:]}, found {value!r}"
+    return None

@@ -7,7 +7,8 @@ from permagrid.check import check_study
 from permagrid.errors import StudyError
 from permagrid.grid import make_geobox
 from permagrid.progress import Steps
-#R from permagrid.report import write_run_report
+
+# R from permagrid.report import write_run_report
 from permagrid.rundir import RunDir, digest
 from permagrid.steps import files, maps, scores, sites, stack, summary
 from permagrid.steps.inputs import Hashes, covariates_of, input_files
@@ -113,7 +114,7 @@ def run(
             "truth": truth,
         }
         with steps.step("report"):
-            pass  #R write_run_report(folder, record, plain, flagged, comparison, made, study, root)
+            pass  # R write_run_report(folder, record, plain, flagged, comparison, made, study, root)
         record |= {"timing_s": steps.seconds, "peak_memory_mb": summary.peak_memory_mb()}
         files.write_json(folder.path / "summary.json", record)
     return out

@@ -30,7 +30,7 @@ def fold_schemes(table: pd.DataFrame, study: Study) -> list[Folds]:
     for part in study.validation.folds:
         keywords = {"seed": study.seed, **part.keywords}
         if part.method == "random" and study.target.kind == "class":
-            keywords["stratify"] = table["value"].to_numpy()
+            keywords.setdefault("stratified", True)
         schemes.append(FOLDS[part.method](table, **keywords))
     return schemes
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pyproj import Transformer
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, StratifiedKFold
 
@@ -56,9 +56,7 @@ FOLDS: Table[FoldMethod] = Table("folds")
 
 
 @FOLDS.register
-def random(
-    sites: pd.DataFrame, *, n_folds: int = 10, seed: int = 0, stratify: ArrayLike | None = None
-) -> Folds:
+def random(sites: pd.DataFrame, *, n_folds: int = 10, seed: int = 0, stratified: bool = False) -> Folds:
     """Return folds of rows drawn at random.
 
     Rows of one site, and sites beside each other, fall into different folds: the score says how well
@@ -72,8 +70,8 @@ def random(
         Number of folds.
     seed
         Seed of the draw.
-    stratify
-        Classes whose shares are kept equal in all folds.
+    stratified
+        Whether the classes in ``value`` have equal shares in all folds.
 
     Raises
     ------
@@ -81,11 +79,12 @@ def random(
         If there are fewer rows than folds.
     """
     _enough(len(sites), n_folds, "rows")
-    if stratify is None:
+    if not stratified:
         pairs = KFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(sites)))
     else:
+        _enough(int(sites["value"].value_counts().min()), n_folds, "rows of the rarest class")
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-        pairs = splitter.split(np.zeros(len(sites)), np.asarray(stratify))
+        pairs = splitter.split(np.zeros(len(sites)), sites["value"].to_numpy())
     groups = pd.factorize(sites["site_group"])[0]
     method = f"{n_folds} folds of rows drawn at random"
     return Folds("random", method, tuple(pairs), groups, spatial=False)

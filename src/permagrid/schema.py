@@ -1,0 +1,79 @@
+"""The JSON Schema of study files, with the keywords of every reader, test, covariate, learner and fold."""
+
+import inspect
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from permagrid.covariates import COVARIATES
+from permagrid.learners import LEARNERS
+from permagrid.registry import Table
+from permagrid.sites.quality import QUALITY
+from permagrid.sites.readers import READERS
+from permagrid.study import Study
+from permagrid.validation import FOLDS
+
+_PLUG_INS: dict[str, tuple[str, Table[Any]]] = {
+    "SourceTable": ("reader", READERS),
+    "CovariatePart": ("method", COVARIATES),
+    "LearnerPart": ("name", LEARNERS),
+    "FoldsPart": ("method", FOLDS),
+}
+"""Model of a plug-in -> its key and its table."""
+
+
+def study_schema() -> dict[str, Any]:
+    """Return the JSON Schema by which editors complete and check study files.
+
+    Examples
+    --------
+    >>> sorted(study_schema()["properties"])[:3]
+    ['covariates', 'epochs', 'grid']
+    """
+    schema = Study.model_json_schema()
+    definitions = schema["$defs"]
+    for model, (key, table) in _PLUG_INS.items():
+        base = definitions[model]
+        definitions[model] = {
+            "title": base["title"],
+            "description": base["description"],
+            "anyOf": [_variant(base, key, table, name) for name in table],
+        }
+    tests = definitions["Sites"]["properties"]["quality"]
+    tests["properties"] = {name: _keywords(QUALITY, name) for name in QUALITY}
+    tests["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "permagrid study", **schema}
+
+
+def _variant(base: dict[str, Any], key: str, table: Table[Any], name: str) -> dict[str, Any]:
+    plug_in = _keywords(table, name)
+    properties = {**base["properties"], key: {"const": name}, **plug_in["properties"]}
+    required = [*base.get("required", []), *plug_in.get("required", [])]
+    return {
+        "title": name,
+        "description": plug_in.get("description", ""),
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _keywords(table: Table[Any], name: str) -> dict[str, Any]:
+    hints = table.hints(name)
+    properties: dict[str, Any] = {}
+    required = []
+    for key, parameter in table.keywords(name).items():
+        properties[key] = TypeAdapter(hints[key]).json_schema()
+        if parameter.default is inspect.Parameter.empty:
+            required.append(key)
+        elif parameter.default is not None:
+            properties[key]["default"] = TypeAdapter(hints[key]).dump_python(parameter.default, mode="json")
+    documentation = (inspect.getdoc(table[name]) or "").splitlines()
+    return {
+        "type": "object",
+        "description": documentation[0] if documentation else "",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
