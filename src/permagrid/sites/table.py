@@ -1,6 +1,7 @@
 """The site table: its columns, their units, and the guard that every reader's result passes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -57,7 +58,7 @@ to which the observer could look [m], ``year`` the calendar year (missing for cl
 _DEFAULTS: dict[str, object] = {"limit": "exact", "n_observations": 1}
 
 
-def site_table(frame: pd.DataFrame, *, constants: dict[str, object] | None = None) -> gpd.GeoDataFrame:
+def site_table(frame: pd.DataFrame, *, constants: dict[str, Any] | None = None) -> gpd.GeoDataFrame:
     """Return `frame` as a site table: all columns, in order, typed, with a point geometry.
 
     Parameters
@@ -112,7 +113,7 @@ def wrap_longitude(longitude: pd.Series) -> pd.Series:
     return longitude.where(~eastern, longitude - 360.0)
 
 
-def _column(table: pd.DataFrame, name: str, dtype: str) -> pd.Series:
+def _column(table: pd.DataFrame, name: str, dtype: str) -> Any:
     if name not in table:
         default = _DEFAULTS.get(name, "" if dtype == "str" else np.nan)
         return pd.Series(default, index=table.index).astype(_pandas_type(dtype))
@@ -125,7 +126,7 @@ def _column(table: pd.DataFrame, name: str, dtype: str) -> pd.Series:
         raise PermagridError(f"site table: column {name!r} must hold {dtype} values ({error})") from error
 
 
-def _pandas_type(dtype: str) -> str:
+def _pandas_type(dtype: str) -> Any:
     return "object" if dtype == "str" else dtype
 
 
