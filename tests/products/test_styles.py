@@ -53,5 +53,5 @@ def test_only_classes_have_names():
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(PermagridError, match="cannot write .*absent"):
+    with pytest.raises(PermagridError, match=r"cannot write .*absent"):
         write_styles(tmp_path / "absent" / "a.tif", LEGENDS["active_layer_thickness"])

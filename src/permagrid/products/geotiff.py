@@ -345,7 +345,6 @@ def _creation_options(legend: Legend, pixels: Path) -> dict[str, str]:
     return {
         "BLOCKSIZE": str(BLOCK),
         "COMPRESS": "DEFLATE",
-        "LEVEL": "9",
         "PREDICTOR": "STANDARD" if whole_numbers else "FLOATING_POINT",
         "OVERVIEWS": "IGNORE_EXISTING",
         "OVERVIEW_RESAMPLING": "MODE" if legend.kind == "classes" else "AVERAGE",

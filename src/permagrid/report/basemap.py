@@ -117,9 +117,11 @@ def graticule(crs: str, bounds: Bounds) -> tuple[dict[float, list[Line]], dict[f
     by_longitude = _spacing(east - west, (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30))
     by_latitude = _spacing(north - south, (0.1, 0.2, 0.5, 1, 2, 5, 10, 20))
     meridians, parallels = {}, {}
-    for degree in _multiples(by_longitude, west, min(east, west + 360.0 - by_longitude / 2)):
+    round_the_pole = east - west >= 360.0 and not pyproj.CRS.from_user_input(crs).is_geographic
+    first = west - by_longitude / 2 if round_the_pole else west
+    for degree in _multiples(by_longitude, first, min(east, first + 360.0)):
         # meridians end one parallel short of the pole, where they would only blacken the map
-        end = 90.0 - by_latitude if north > 89.0 and east - west > 300.0 else 90.0
+        end = 90.0 - by_latitude if round_the_pole and north > 89.0 else 90.0
         line = np.column_stack([np.full(2, degree), (max(south - 1.0, -90.0), end)])
         meridians[_wrapped(degree)] = project_lines([line], crs, bounds)
     for degree in _multiples(by_latitude, south, min(north, 89.9)):
