@@ -7,11 +7,11 @@ from permagrid.check import check_study
 from permagrid.errors import StudyError
 from permagrid.grid import make_geobox
 from permagrid.progress import Steps
-
-# R from permagrid.report import write_run_report
-from permagrid.rundir import RunDir, digest
+from permagrid.report.html import MapLayer, TruthPair, write_report
+from permagrid.rundir import RunDir, digest, sha256_of
 from permagrid.steps import files, maps, scores, sites, stack, summary
-from permagrid.steps.inputs import Hashes, covariates_of, input_files
+from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files
+from permagrid.steps.versions import versions
 from permagrid.study import Study, read_study, resolved
 
 
@@ -104,8 +104,8 @@ def run(
             "schema": summary.SCHEMA,
             "study": study.study,
             "digest": digest({"study": plain, "inputs": sorted(inputs.values())}),
-            "versions": summary.versions(),
-            "inputs": [{"path": path, "sha256": sha} for path, sha in inputs.items()],
+            "versions": versions(),
+            "inputs": summary.inputs_of(inputs, root),
             "sites": summary.site_counts(flagged, table),
             "folds": [{"name": f.name, "method": f.method, "n_folds": len(f)} for f in comparison.folds],
             "scores": summary.score_list(comparison.scores),
@@ -114,7 +114,23 @@ def run(
             "truth": truth,
         }
         with steps.step("report"):
-            pass  # R write_run_report(folder, record, plain, flagged, comparison, made, study, root)
+            shown = sites.rows_of_target(flagged, study)
+            pairs = summary.truth_files(made, study, root)
+            tables = [sha256_of(folder.path / name) for name in ("sites.parquet", "predictions.parquet")]
+
+            def write(path: Path) -> None:
+                write_report(
+                    path,
+                    record,
+                    study=plain,
+                    sites=shown,
+                    scores=comparison.scores,
+                    predictions=comparison.predictions,
+                    maps=[MapLayer(m.path, m.variable, m.epoch, m.unit) for m in made],
+                    truth=[TruthPair(real, m.path, m.variable, m.epoch) for m, real in pairs],
+                )
+
+            folder.keep("report.html", {"code": code_digest(), "record": record, "tables": tables}, write)
         record |= {"timing_s": steps.seconds, "peak_memory_mb": summary.peak_memory_mb()}
         files.write_json(folder.path / "summary.json", record)
     return out

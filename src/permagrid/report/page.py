@@ -82,8 +82,6 @@ class Folded:
     """Figures inside."""
     tables: tuple[Grid, ...] = ()
     """Tables inside."""
-    ids: str = ""
-    """A list of names."""
     code: str = ""
     """Text of a file."""
 

@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import words
 from permagrid.report.page import Cell, Folded, Grid, Part, Reference, number, table
+from permagrid.sites.quality import VERDICTS, tests_of
 
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;<>\"')\]]*[^\s,;.<>\"')\]]")
-_MOST_IDS = 1000
+_MOST_SITES = 200
 
 
 def with_doi(text: str) -> Markup:
@@ -113,24 +114,33 @@ def truth_grid(summary: Mapping[str, Any], units: Mapping[str, str]) -> Grid | N
 def flag_part(summary: Mapping[str, Any], sites: gpd.GeoDataFrame, flagged: pd.DataFrame) -> Part:
     """Return what each quality test flagged: how many rows, and which sites."""
     counts: dict[str, Any] = dict((summary.get("sites") or {}).get("flagged") or {})
-    for column in (name for name in sites.columns if name.startswith("flag_")):
-        codes = sites[column]
-        found = {"suspect": int((codes == 3).sum()), "fail": int((codes == 4).sum())}
-        counts.setdefault(column.removeprefix("flag_"), found)
+    for test in tests_of(sites):
+        codes = sites[f"flag_{test}"]
+        found = {word: int((codes == code).sum()) for code, word in VERDICTS.items()}
+        counts.setdefault(test, found)
     if not counts:
         return Part(text=("No quality test was run.",))
     rows, lists = [], []
     for test in sorted(counts):
-        ids = sorted(map(str, flagged.loc[flagged["test"] == test, "site_id"]))
+        mine = flagged[flagged["test"] == test].sort_values("site_id")
         found = counts[test]
-        rows.append([words(test), int(found.get("suspect", 0)), int(found.get("fail", 0)), len(ids)])
-        if ids:
-            shown = ", ".join(ids[:_MOST_IDS])
-            rest = f" and {len(ids) - _MOST_IDS} more (see sites.parquet)" if len(ids) > _MOST_IDS else ""
-            lists.append(Folded(f"{words(test)}: {len(ids)} sites", ids=shown + rest))
+        per_verdict = [int(found.get(word, 0)) for word in VERDICTS.values()]
+        rows.append([words(test), *per_verdict, len(mine)])
+        if len(mine):
+            lists.append(Folded(f"{words(test)}: {len(mine)} sites", tables=(_flagged_sites(mine),)))
     caption = "Nothing is deleted: rows that failed a test are set aside, suspect rows stay and are marked."
-    grid = table(["Test", "Rows suspect", "Rows failed", "Sites"], rows, caption=caption)
+    grid = table(["Test", "Rows suspect", "Rows failed", "Rows missing", "Sites"], rows, caption=caption)
     return Part("What was flagged, and why", tables=(grid,), folded=tuple(lists))
+
+
+def _flagged_sites(flagged: pd.DataFrame) -> Grid:
+    rows = [
+        [str(row["site_id"]), VERDICTS[int(row["code"])], int(row["rows"]), str(row["reason"])]
+        for row in flagged.head(_MOST_SITES).to_dict("records")
+    ]
+    more = len(flagged) - _MOST_SITES
+    caption = f"The first {_MOST_SITES}; {more} more are in sites.parquet." if more > 0 else ""
+    return table(["Site", "Verdict", "Rows", "Why (one of the rows)"], rows, caption=caption)
 
 
 def references(sites: gpd.GeoDataFrame) -> tuple[Reference, ...]:

@@ -155,7 +155,11 @@ def site_section(
 ) -> Section:
     """Return where the sites lie, in the CRS of the maps, and what each test flagged."""
     crs = read_map(maps[0].path, max_pixels=10_000).crs if maps else None
-    flagged = flags_by_site(sites) if len(sites) else pd.DataFrame(columns=["test", "site_id"])
+    flagged = (
+        flags_by_site(sites)
+        if len(sites)
+        else pd.DataFrame(columns=["test", "site_id", "code", "rows", "reason"])
+    )
     counts = summary.get("sites") or {}
     text = []
     if counts.get("read") is not None and counts.get("kept") is not None:

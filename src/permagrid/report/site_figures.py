@@ -13,9 +13,8 @@ from permagrid.report.basemap import Bounds
 from permagrid.report.canvas import INK, colormap, new_figure, styled, words
 from permagrid.report.map_frame import SitePoints, add_legend, draw_frame, project_points
 from permagrid.report.raster import MapImage
+from permagrid.sites.quality import FAIL, MISSING, SUSPECT, tests_of
 
-SUSPECT, FAIL = 3, 4
-"""QARTOD codes of the flags that are worth a reader's attention."""
 _MARKS = (
     ("o", "#d55e00"),
     ("s", "#0072b2"),
@@ -39,7 +38,8 @@ def flags_by_site(sites: gpd.GeoDataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``test``, ``site_id``, ``code`` (3 suspect, 4 fail), ``rows``, ``longitude``, ``latitude``.
+        ``test``, ``site_id``, ``code`` (3 suspect, 4 fail, 9 missing), ``rows``, ``reason`` (of one of
+        the worst rows), ``longitude``, ``latitude``.
 
     Examples
     --------
@@ -49,22 +49,34 @@ def flags_by_site(sites: gpd.GeoDataFrame) -> pd.DataFrame:
     [['range', 'a', 4, 2]]
     """
     found = []
-    for column in [name for name in sites.columns if name.startswith("flag_")]:
-        codes = sites[column].fillna(9).astype(int)
-        hit = sites.loc[codes.isin((SUSPECT, FAIL)), ["site_id", "longitude", "latitude"]]
-        hit = pd.DataFrame(hit).assign(test=column.removeprefix("flag_"), code=codes)
-        found.append(hit)
-    columns = ["test", "site_id", "code", "rows", "longitude", "latitude"]
+    for test in tests_of(sites):
+        codes = sites[f"flag_{test}"].fillna(MISSING).astype(int)
+        hit = sites.loc[codes.isin((SUSPECT, FAIL, MISSING)), ["site_id", "longitude", "latitude"]]
+        hit = pd.DataFrame(hit).assign(test=test, code=codes, severity=codes.replace(MISSING, 3.5))
+        found.append(hit.assign(reason=_reasons(sites.loc[hit.index], test)))
+    columns = ["test", "site_id", "code", "rows", "reason", "longitude", "latitude"]
     if not found or not sum(map(len, found)):
         return pd.DataFrame(columns=columns)
-    grouped = pd.concat(found).groupby(["test", "site_id"], sort=False)
+    worst_first = pd.concat(found).sort_values("severity", ascending=False, kind="stable")
+    grouped = worst_first.groupby(["test", "site_id"], sort=False)
     table = grouped.agg(
-        code=("code", "max"),
+        code=("code", "first"),
         rows=("code", "size"),
+        reason=("reason", "first"),
         longitude=("longitude", "first"),
         latitude=("latitude", "first"),
     )
     return pd.DataFrame(table.reset_index()[columns])
+
+
+def _reasons(rows: pd.DataFrame, test: str) -> list[str]:
+    """Return what `test` said about each row."""
+    if "flag_reason" not in rows:
+        return [""] * len(rows)
+    parts = (str(text).split(" | ") for text in rows["flag_reason"])
+    return [
+        next((p.removeprefix(f"{test}: ") for p in said if p.startswith(f"{test}: ")), "") for said in parts
+    ]
 
 
 @styled

@@ -1,12 +1,15 @@
 """Input files of a study and their hashes, and the hash of the code that reads them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from inspect import Parameter
 from pathlib import Path
+from typing import Any
 
-from permagrid.covariates import Covariate
+from permagrid.covariates import COVARIATES, Covariate
 from permagrid.rundir import digest, sha256_of, write_text
+from permagrid.steps.versions import versions
 from permagrid.study import SourceTable, Study
 
 
@@ -17,7 +20,7 @@ def covariates_of(study: Study) -> dict[str, Covariate]:
             name=part.name,
             method=part.method,
             unit=part.unit,
-            keywords=part.keywords,
+            keywords={**_usual_inputs(part.method), **part.keywords},
             kind=part.kind,
             years=part.years,
             static=part.static,
@@ -27,16 +30,37 @@ def covariates_of(study: Study) -> dict[str, Covariate]:
     }
 
 
+def _usual_inputs(method: str) -> dict[str, Any]:
+    """Return the covariates that a method takes as its input unless told otherwise."""
+    if method not in COVARIATES:
+        return {}
+    parameters = COVARIATES.keywords(method)
+    return {
+        name: parameters[name].default
+        for name in ("input", "inputs")
+        if name in parameters and parameters[name].default is not Parameter.empty
+    }
+
+
 def covariate_files(covariate: Covariate, study: Study, root: Path) -> list[Path]:
-    """Return the local files that a covariate reads, with years, epochs and months filled in."""
+    """Return the local files that a covariate reads for all epochs of a study."""
+    return files_for(covariate, study.epoch_names, root)
+
+
+def files_for(covariate: Covariate, epochs: Sequence[str], root: Path) -> list[Path]:
+    """Return the local files that a covariate reads for epochs such as ``1980-1984``.
+
+    Years, epochs and months in its path are filled in.
+    """
     pattern = covariate.keywords.get("path")
     if not isinstance(pattern, str) or "://" in pattern:
         return []
     names = {pattern}
     if "{epoch}" in pattern:
-        names = {pattern.replace("{epoch}", epoch) for epoch in study.epoch_names}
+        names = {pattern.replace("{epoch}", epoch) for epoch in epochs}
     if "{year}" in pattern:
-        years = {year for first, last in study.epochs for year in range(first, last + 1)}
+        spans = [[int(year) for year in epoch.split("-")] for epoch in epochs]
+        years = {year for first, last in spans for year in range(first, last + 1)}
         names = {pattern.replace("{year}", str(year)) for year in years}
     if "{month}" in pattern:
         names = {name.replace("{month}", f"{month:02d}") for name in names for month in range(1, 13)}
@@ -89,7 +113,7 @@ class Hashes:
     def of(self, path: Path) -> str:
         """Return the hash of one file or folder."""
         if path.is_dir():
-            return digest([(p.name, self.of(p)) for p in sorted(path.rglob("*")) if p.is_file()])
+            return digest([(str(p.relative_to(path)), self.of(p)) for p in sorted(path.rglob("*")) if p.is_file()])
         status = path.stat()
         stamp = [status.st_size, status.st_mtime_ns]
         known = self._known.get(str(path))
@@ -107,6 +131,7 @@ class Hashes:
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
-    """Return the hash of the package's own source: what another code made is not reused."""
+    """Return the hash of the package's source and of the versions beneath: what others made is not reused."""
     package = Path(__file__).resolve().parents[1]
-    return digest([(str(p.relative_to(package)), sha256_of(p)) for p in sorted(package.rglob("*.py"))])
+    sources = [(str(p.relative_to(package)), sha256_of(p)) for p in sorted(package.rglob("*.py"))]
+    return digest([sources, versions()])

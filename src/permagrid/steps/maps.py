@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import rasterio
 import xarray as xr
 from rasterio.windows import Window
 from sklearn.base import clone
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from permagrid.covariates import at_epoch
 from permagrid.prediction import predict_blocks, row_wise
 from permagrid.products.geotiff import write_cog
-from permagrid.products.legend import legend_for
+from permagrid.products.legend import Legend, legend_for
 from permagrid.products.scratch import open_scratch
 from permagrid.products.styles import write_styles
 from permagrid.progress import Advance
@@ -27,6 +28,8 @@ from permagrid.study import Study
 from permagrid.validation import Candidate
 
 PROBABILITY = "permafrost_probability"
+COUNTS = ("cells", "clipped_cells")
+"""Tags of a map that say how many cells were predicted, and how many brought back into the valid range."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class Map:
     """Its unit."""
     sha256: str
     """Hash of the file."""
+    cells: int
+    """Cells that hold a prediction."""
+    clipped: int
+    """Cells whose prediction was brought back into the valid range of the target."""
 
 
 def map_variables(study: Study) -> list[str]:
@@ -95,15 +102,25 @@ class MapJob:
             missing = {v: n for v, n in names.items() if not rundir.is_kept(n, recipes[v])}
             rundir.reused += [name for v, name in names.items() if v not in missing]
             if missing:
+                rundir.begin(*missing.values())
                 self._fitted = self._fitted or fit(self._chosen, table)
                 self._predict(missing, epoch, advance, (number * per_epoch, len(study.epochs) * per_epoch))
                 for variable, name in missing.items():
                     rundir.record(name, recipes[variable])
-            for variable, name in names.items():
-                path = rundir.path / name
-                maps.append(Map(path, variable, epoch, unit_of(variable, study), sha256_of(path)))
+            maps += [self._finished(rundir.path / name, v, epoch) for v, name in names.items()]
         rundir.forget("maps", {f"maps/{made.path.name}" for made in maps})
         return maps
+
+    def _finished(self, path: Path, variable: str, epoch: str) -> Map:
+        # Written each time: the ledger watches over the map, not over the styles beside it.
+        write_styles(path, self._legend(variable))
+        with rasterio.open(path) as raster:
+            counts = [int(raster.tags()[name]) for name in COUNTS]
+        return Map(path, variable, epoch, unit_of(variable, self._study), sha256_of(path), *counts)
+
+    def _legend(self, variable: str) -> Legend:
+        valid_range = None if variable == PROBABILITY else self._study.target.valid_range
+        return legend_for(variable, unit=unit_of(variable, self._study), valid_range=valid_range)
 
     def _recipe(self, variable: str, epoch: str, data: str) -> dict[str, object]:
         study = self._study
@@ -124,6 +141,7 @@ class MapJob:
         """Predict one epoch into scratch rasters and finish them as products."""
         layers, is_class = at_epoch(self._stack, epoch), self._study.target.kind == "class"
         scratch = {v: self._rundir.work / f".{Path(n).stem}.partial.tif" for v, n in missing.items()}
+        cells, clipped = 0, 0
         try:
             with ExitStack() as files:
                 rasters = {v: self._open(files, scratch[v], v) for v in scratch}
@@ -140,15 +158,17 @@ class MapJob:
                     window = Window.from_slices(*part.window)
                     for variable, raster in rasters.items():
                         raster.write(self._values(variable, part.values), 1, window=window)
+                    cells, clipped = cells + part.valid, clipped + part.clipped
                     advance(place[0] + number, place[1])
+            counts = dict(zip(COUNTS, (str(cells), str(clipped)), strict=True))
             for variable, name in missing.items():
-                self._finish(scratch[variable], self._rundir.path / name, variable, epoch)
+                self._finish(scratch[variable], self._rundir.path / name, (variable, epoch), counts)
         finally:
             for path in scratch.values():
                 path.unlink(missing_ok=True)
 
     def _open(self, files: ExitStack, path: Path, variable: str) -> Any:
-        classes = legend_for(variable, unit=unit_of(variable, self._study)).kind == "classes"
+        classes = self._legend(variable).kind == "classes"
         dtype, nodata = ("uint8", 255.0) if classes else ("float32", float("nan"))
         return files.enter_context(open_scratch(path, self._stack.odc.geobox, dtype, nodata))
 
@@ -161,13 +181,9 @@ class MapJob:
         codes = self._fitted.classes_[np.where(missing, 0.0, values).argmax(axis=0)]
         return np.where(missing, 255, codes).astype("uint8")
 
-    def _finish(self, scratch: Path, path: Path, variable: str, epoch: str) -> None:
-        study = self._study
-        unit = unit_of(variable, study)
-        probability = variable == PROBABILITY
-        legend = legend_for(
-            variable, unit=unit, valid_range=None if probability else study.target.valid_range
-        )
+    def _finish(self, scratch: Path, path: Path, layer: tuple[str, str], counts: dict[str, str]) -> None:
+        study, (variable, epoch) = self._study, layer
+        legend = self._legend(variable)
         depth = f" at {study.target.depth:g} m depth" if study.target.depth is not None else ""
         write_cog(
             path,
@@ -175,10 +191,9 @@ class MapJob:
             legend=legend,
             epoch=epoch,
             description=f"{study.metadata.title}: {legend.title}{depth}, {epoch}, {study.products.learner}",
-            valid_range=(0.0, 1.0) if probability else study.target.valid_range,
-            tags={"study": study.study, "licence": study.metadata.licence},
+            valid_range=(0.0, 1.0) if variable == PROBABILITY else study.target.valid_range,
+            tags={"study": study.study, "licence": study.metadata.licence, **counts},
         )
-        write_styles(path, legend)
 
 
 def fit(chosen: Candidate, table: pd.DataFrame) -> Any:

@@ -80,6 +80,13 @@ def _with_covariates(observations: gpd.GeoDataFrame, stack: xr.Dataset) -> gpd.G
     return gpd.GeoDataFrame(merged, crs=observations.crs)
 
 
+def rows_of_target(flagged: gpd.GeoDataFrame, study: Study) -> gpd.GeoDataFrame:
+    """Return the observations from which the target is learned; for labels, all of them."""
+    if study.sites.labels is not None:
+        return flagged
+    return flagged[flagged["variable"].isin(OBSERVED.get(study.target.variable, (study.target.variable,)))]
+
+
 def reduce_observations(flagged: gpd.GeoDataFrame, study: Study, root: Path) -> gpd.GeoDataFrame:
     """Return one row per site and epoch (and depth, by rule ``each``) of the target.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from shutil import rmtree
 
 import xarray as xr
 from odc.geo.geobox import GeoBox
@@ -10,8 +9,8 @@ from odc.geo.geobox import GeoBox
 from permagrid.covariates import Covariate, build, open_stack, stack_layers, store_layers
 from permagrid.covariates.stack import Layer
 from permagrid.progress import Advance
-from permagrid.rundir import RunDir, digest
-from permagrid.steps.inputs import Hashes, code_digest, covariate_files, covariates_of
+from permagrid.rundir import RunDir, digest, remove
+from permagrid.steps.inputs import Hashes, code_digest, covariates_of, files_for
 from permagrid.study import Study
 
 
@@ -46,15 +45,21 @@ def build_stack(
     covariates = covariates_of(study)
     spans = dict(zip(study.epoch_names, study.epochs, strict=True))
     missing: dict[Path, xr.DataArray] = {}
+    names = {path: f"work/stack/{path.name}" for path in stores.values()}
     for (name, epoch), path in stores.items():
-        if path.exists():
-            rundir.reused.append(path.name)
+        # The digest of the ingredients is part of the name.
+        if rundir.is_kept(names[path], path.name):
+            rundir.reused.append(names[path])
             continue
         span = spans[epoch] if epoch is not None else None
         missing[path] = build(name, covariates, geobox, epoch=span, root=root)
+    rundir.begin(*(names[path] for path in missing))
     store_layers(missing, geobox, region=study.grid.region, workers=workers, progress=advance)
-    for stale in set((rundir.work / "stack").glob("*.zarr*")) - set(stores.values()):
-        rmtree(stale)
+    for path in missing:
+        rundir.record(names[path], path.name)
+    for stale in set((rundir.work / "stack").glob("*.zarr")) - set(stores.values()):
+        remove(stale)
+    rundir.forget("work/stack", set(names.values()))
     return open_stack(stores, covariates, geobox)
 
 
@@ -65,7 +70,7 @@ def layer_stores(study: Study, geobox: GeoBox, hashes: Hashes, root: Path, folde
     for name, epoch in stack_layers(covariates, study.epoch_names):
         ingredients = {
             "code": code_digest(),
-            "made_from": _recipe(name, covariates, study, hashes, root),
+            "made_from": _recipe(name, covariates, epoch, hashes, root),
             "epoch": epoch,
             "grid": [str(geobox.crs), list(geobox.affine)[:6], list(geobox.shape)],
             "region": study.grid.region,
@@ -76,16 +81,16 @@ def layer_stores(study: Study, geobox: GeoBox, hashes: Hashes, root: Path, folde
 
 
 def _recipe(
-    name: str, covariates: Mapping[str, Covariate], study: Study, hashes: Hashes, root: Path
+    name: str, covariates: Mapping[str, Covariate], epoch: str | None, hashes: Hashes, root: Path
 ) -> dict[str, object]:
+    """Return what a layer is made from: the files of its own epoch, not those of the others."""
     covariate = covariates[name]
+    epochs = [] if epoch is None else [epoch]
     return {
         "method": covariate.method,
         "keywords": dict(covariate.keywords),
         "unit": covariate.unit,
         "kind": covariate.kind,
-        "years": covariate.years,
-        "static": covariate.static,
-        "files": [hashes.of(path) for path in covariate_files(covariate, study, root)],
-        "inputs": [_recipe(other, covariates, study, hashes, root) for other in covariate.inputs],
+        "files": [hashes.of(path) for path in files_for(covariate, epochs, root)],
+        "inputs": [_recipe(other, covariates, epoch, hashes, root) for other in covariate.inputs],
     }

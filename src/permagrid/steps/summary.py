@@ -1,8 +1,8 @@
 """Step: agreement with reference maps and truth, and the summary that machines read."""
 
 import resource
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from scipy.stats import spearmanr
 
-import permagrid
 from permagrid.covariates.resample import onto
 from permagrid.covariates.sources import open_grid
 from permagrid.grid import blocks
@@ -24,18 +23,6 @@ from permagrid.study import Study
 SCHEMA = 1
 """Version of the layout of ``summary.json``."""
 
-_PACKAGES = (
-    "geopandas",
-    "numpy",
-    "odc-geo",
-    "pandas",
-    "pyproj",
-    "rasterio",
-    "scikit-learn",
-    "scipy",
-    "xarray",
-    "zarr",
-)
 _BLOCK = 1024
 _COUNTS = ("n", "n_sites")
 _LABELS = ("target", "learner", "folds", "subset")
@@ -68,22 +55,28 @@ def agreement(maps: Sequence[Map], study: Study, root: Path) -> list[dict[str, A
                     "variable": made.variable,
                     "epoch": epoch,
                     "statistic": "spearman",
-                    "value": rank,
+                    "value": _number(rank),
                     "n": int(both.sum()),
                 }
             )
     return found
 
 
-def against_truth(maps: Sequence[Map], study: Study, root: Path) -> list[dict[str, Any]]:
-    """Return how far the maps are from the true maps of a virtual world, over all cells."""
+def truth_files(maps: Sequence[Map], study: Study, root: Path) -> list[tuple[Map, Path]]:
+    """Return each map of the target with the file of its truth, where the study names one."""
     if study.truth is None:
         return []
+    path = study.truth.path
     return [
-        _errors(made, root / study.truth.path.replace("{epoch}", made.epoch))
+        (made, root / path.replace("{epoch}", made.epoch))
         for made in maps
         if made.variable == study.target.variable
     ]
+
+
+def against_truth(maps: Sequence[Map], study: Study, root: Path) -> list[dict[str, Any]]:
+    """Return how far the maps are from the true maps of a virtual world, over all cells."""
+    return [_errors(made, real) for made, real in truth_files(maps, study, root)]
 
 
 def _errors(made: Map, truth_path: Path) -> dict[str, Any]:
@@ -144,35 +137,37 @@ def score_list(scores: pd.DataFrame) -> list[dict[str, Any]]:
     return records
 
 
+def inputs_of(hashes: Mapping[str, str], root: Path) -> list[dict[str, str]]:
+    """Return path and hash of every input file; paths start from the data folder wherever they lie in it."""
+
+    def shown(path: Path) -> str:
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+    return [{"path": shown(Path(path)), "sha256": sha} for path, sha in hashes.items()]
+
+
 def _number(value: float) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
 def products_of(maps: Sequence[Map], folder: Path) -> list[dict[str, Any]]:
-    """Return path, hash, units, epoch and variable of every map."""
+    """Return path, hash, units, epoch, variable, and cells mapped and clipped, of every map."""
     return [
         {
-            "path": str(made.path.relative_to(folder)),
+            "path": made.path.relative_to(folder).as_posix(),
             "sha256": made.sha256,
             "units": made.unit,
             "epoch": made.epoch,
             "variable": made.variable,
+            "cells": made.cells,
+            "clipped": made.clipped,
         }
         for made in maps
     ]
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of permagrid and of the packages that shape its results."""
-    found = {"permagrid": permagrid.__version__, "gdal": rasterio.__gdal_version__}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return dict(sorted(found.items()))
-
-
 def peak_memory_mb() -> float:
     """Return the most memory that this process has held [MB]."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

@@ -13,7 +13,7 @@ code and a short reason for each row. `Verdicts` is the easy way to write one:
 [1, 3]
 """
 
-from permagrid.sites.quality.apply import flag_counts, flag_sites, flagged_rows
+from permagrid.sites.quality.apply import flag_counts, flag_sites, flagged_rows, tests_of
 from permagrid.sites.quality.duplicates import near_duplicates
 from permagrid.sites.quality.flags import (
     FAIL,
@@ -56,5 +56,6 @@ __all__ = [
     "numbers",
     "series_jump",
     "site_flags",
+    "tests_of",
     "wording",
 ]

@@ -92,7 +92,8 @@ def _joined_reasons(reasons: Mapping[str, NDArray[Any]], rows: int) -> NDArray[A
     return joined
 
 
-def _tests_of(sites: gpd.GeoDataFrame) -> list[str]:
+def tests_of(sites: gpd.GeoDataFrame) -> list[str]:
+    """Return the tests whose verdicts a table from `flag_sites` holds, in order."""
     return [
         name.removeprefix(_PREFIX) for name in sites.columns if name.startswith(_PREFIX) and name != _REASON
     ]
@@ -114,7 +115,7 @@ def flag_counts(sites: gpd.GeoDataFrame) -> dict[str, dict[str, int]]:
     """
     return {
         test: {word: int((sites[_PREFIX + test] == code).sum()) for code, word in VERDICTS.items()}
-        for test in _tests_of(sites)
+        for test in tests_of(sites)
     }
 
 
@@ -142,7 +143,7 @@ def flagged_rows(sites: gpd.GeoDataFrame) -> pd.DataFrame:
     named = ("site_id", "name", "variable", "value", "year", "depth", "source", "file", "row")
     shown = [name for name in named if name in sites]
     parts = []
-    for test in _tests_of(sites):
+    for test in tests_of(sites):
         code = sites[_PREFIX + test]
         rows = sites[code.isin(list(VERDICTS))]
         start = f"{test}: "
