@@ -1,9 +1,11 @@
-"""Fixtures shared by all tests: the real data, where it is present."""
+"""Fixtures shared by all tests: the real data, where it is present, and a small virtual world."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+from permagrid.world import write_world
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +16,10 @@ def real_data() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"real data not found in {folder}; set PERMAGRID_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a virtual world of 60 x 60 cells of 25 km, with planted faults."""
+    folder = tmp_path_factory.mktemp("small") / "world"
+    return write_world(folder, seed=7, size=60, resolution=25000.0, n_boreholes=80)

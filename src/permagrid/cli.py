@@ -1,6 +1,9 @@
 """The command line: thin commands that parse, call one function, and print."""
 
+import logging
 import sys
+import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +14,88 @@ from permagrid.errors import PermagridError, StudyError
 
 _DATA = click.option(
     "--data",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     envvar="PERMAGRID_DATA",
     help="Folder from which the study's relative paths start [env PERMAGRID_DATA; default: the study's own].",
 )
+_STUDY = click.argument("study", type=click.Path(path_type=Path))
+_OUT = click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+_VERBOSE = "permagrid.verbose"
+
+
+class Command(click.Command):
+    """A command with the option ``-v``, which all have."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.params.append(
+            click.Option(
+                ["-v", "--verbose"],
+                is_flag=True,
+                expose_value=False,
+                callback=_note_verbose,
+                help="Show warnings, each step, and the traceback of an internal error.",
+            )
+        )
+
+
+def _note_verbose(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    del parameter
+    ctx.meta[_VERBOSE] = value
+    if value:
+        logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, force=True)
+        warnings.simplefilter("default")
 
 
 class Commands(click.Group):
     """Shows mistakes that a user can mend in one line each, and exits with status 2."""
 
+    command_class = Command
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                # What a user must know is an error or stands in the report; the rest is for developers.
+                warnings.simplefilter("ignore")
+                logging.getLogger().addHandler(logging.NullHandler())
+                return super().invoke(ctx)
         except StudyError as error:
-            for fault in error.faults:
-                click.echo(f"error: {fault}", err=True)
+            _tell(*map(str, error.faults))
+            status = 2
         except PermagridError as error:
-            click.echo(f"error: {error}", err=True)
+            _tell(str(error))
+            status = 2
         except KeyboardInterrupt:
             click.echo("interrupted; kept steps are reused by the next run", err=True)
-            ctx.exit(130)
-        return ctx.exit(2)
+            status = 130
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        # The last line of defence: whatever else comes is told in one line, too.
+        except Exception as error:  # noqa: BLE001
+            if ctx.meta.get(_VERBOSE):
+                click.echo(traceback.format_exc(), err=True)
+            _tell(_failure(error))
+            status = 1
+        return ctx.exit(status)
+
+
+def _tell(*messages: str) -> None:
+    """Print one line for each message, none of which can reach into the terminal."""
+    for message in messages:
+        line = " ".join(message.splitlines())
+        shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+        click.echo(f"error: {shown}", err=True)
+
+
+def _failure(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "the memory does not suffice; use a smaller --block or fewer --workers"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    return f"internal error, a bug in permagrid ({type(error).__name__}: {error}); -v shows the traceback"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -49,17 +111,18 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
-)
+@_STUDY
+@_OUT
 @_DATA
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads.")
 @click.option(
     "--block", type=click.IntRange(16), default=512, show_default=True, help="Cells per side of a block."
 )
 @_QUIET
-def run(study: Path, out: Path, data: Path | None, workers: int, block: int, quiet: bool) -> None:
+@click.pass_context
+def run(
+    ctx: click.Context, study: Path, out: Path, data: Path | None, workers: int, block: int, quiet: bool
+) -> None:
     """Carry out STUDY: maps, scores, sites, report and summary in a folder.
 
     Running again makes anew only what depends on what changed.
@@ -73,7 +136,9 @@ def run(study: Path, out: Path, data: Path | None, workers: int, block: int, qui
     from permagrid.progress import Steps
     from permagrid.run import run as run_study
 
-    steps = Steps(None if quiet else Console(stderr=True))
+    console = Console(stderr=True)
+    shown = ctx.meta.get(_VERBOSE) or (console.is_terminal and not quiet)
+    steps = Steps(console if shown else None)
     folder = run_study(study, out, data=data, workers=workers, block=block, steps=steps)
     if not quiet:
         from permagrid.show import show_run
@@ -82,7 +147,7 @@ def run(study: Path, out: Path, data: Path | None, workers: int, block: int, qui
 
 
 @main.command()
-@click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
+@_STUDY
 @_DATA
 @click.option("--no-data", is_flag=True, help="Check the study file alone, not the files it names.")
 def check(study: Path, data: Path | None, no_data: bool) -> None:
@@ -92,10 +157,9 @@ def check(study: Path, data: Path | None, no_data: bool) -> None:
     Example:
       permagrid check studies/arctic_magt.yaml --data data
     """
-    from permagrid.check import check_study
-    from permagrid.study import read_study
+    from permagrid.check import check_file
 
-    faults = check_study(read_study(study), data or study.parent, data=not no_data)
+    faults = check_file(study, data or study.parent, data=not no_data)
     if faults:
         raise StudyError(faults)
     click.echo(f"{study}: no fault found")
@@ -103,7 +167,7 @@ def check(study: Path, data: Path | None, no_data: bool) -> None:
 
 @main.command()
 @click.argument("target", type=click.Choice(["magt", "alt", "extent"]))
-@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 def new(target: str, path: Path) -> None:
     """Write a commented study file for a TARGET to start from, to PATH.
 
@@ -129,11 +193,11 @@ def schema() -> None:
 
     from permagrid.schema import study_schema
 
-    click.echo(json.dumps(study_schema(), indent=2))
+    click.echo(json.dumps(study_schema(), indent=2, allow_nan=False))
 
 
 @main.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
 def show(folder: Path) -> None:
     """Print what a run left in FOLDER: sites, scores, maps and where they are.
 
@@ -147,9 +211,7 @@ def show(folder: Path) -> None:
 
 
 @main.command()
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
-)
+@_OUT
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--size", type=click.IntRange(16), default=300, show_default=True, help="Cells per side.")
 @click.option(

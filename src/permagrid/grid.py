@@ -1,8 +1,10 @@
 """Grids: a GeoBox from a few plain numbers, its blocks, and where its cells lie on the globe."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
@@ -13,8 +15,8 @@ from permagrid.errors import PermagridError
 Float = NDArray[np.float64]
 Window = tuple[slice, slice]
 
-_SAMPLES = 181
-"""Points per side when a lon/lat box is outlined in another CRS."""
+_OUTLINE = (91, 1441)
+"""Points from south to north and from west to east when a lon/lat box is brought to another CRS."""
 
 
 def make_geobox(
@@ -56,37 +58,79 @@ def make_geobox(
         raise PermagridError(f"grid: unknown CRS {crs!r}; use an EPSG code such as EPSG:3995") from error
     if (bounds is None) == (region is None):
         raise PermagridError("grid: give either bounds (in the CRS) or region (lon/lat), not both or none")
-    extent = _region_bounds(parsed, region) if region is not None else tuple(bounds or ())
-    left, bottom, right, top = (float(value) for value in extent)
+    given = [float(value) for value in (region if region is not None else bounds or ())]
+    if len(given) != 4 or not np.isfinite([*given, resolution]).all():
+        raise PermagridError(f"grid: an extent is four numbers, found {given} at resolution {resolution}")
+    left, bottom, right, top = _region_bounds(parsed, given) if region is not None else given
     if not (right > left and top > bottom and resolution > 0):
-        raise PermagridError(f"grid: empty extent {extent} at resolution {resolution}")
-    snapped = (
-        np.floor(left / resolution + 1e-9) * resolution,
-        np.floor(bottom / resolution + 1e-9) * resolution,
-        np.ceil(right / resolution - 1e-9) * resolution,
-        np.ceil(top / resolution - 1e-9) * resolution,
-    )
-    shape = (round((snapped[3] - snapped[1]) / resolution), round((snapped[2] - snapped[0]) / resolution))
+        raise PermagridError(f"grid: empty extent {given} at resolution {resolution}")
+    west, south = (np.floor(edge / resolution + 1e-9) for edge in (left, bottom))
+    east, north = (np.ceil(edge / resolution - 1e-9) for edge in (right, top))
     code = parsed.to_epsg()
     name = parsed.to_wkt() if code is None else f"EPSG:{code}"
-    # Without tight, the library moves the grid to its own lattice.
-    return GeoBox.from_bbox(snapped, crs=name, shape=shape, tight=True)
+    affine = Affine(resolution, 0.0, west * resolution, 0.0, -resolution, north * resolution)
+    return GeoBox((int(north - south), int(east - west)), affine, name)
 
 
 def _region_bounds(crs: CRS, region: Sequence[float]) -> tuple[float, float, float, float]:
-    west, south, east, north = (float(value) for value in region)
+    west, south, east, north = region
+    if not -90.0 <= south < north <= 90.0:
+        raise PermagridError(f"grid: region {tuple(region)} must run from west, south to east, north")
     if east <= west:
         east += 360.0
     if crs.is_geographic:
         return west, south, east, north
-    longitude, latitude = np.meshgrid(np.linspace(west, east, _SAMPLES), np.linspace(south, north, _SAMPLES))
+    longitude, latitude = np.meshgrid(
+        np.linspace(west, east, _OUTLINE[1]), np.linspace(south, north, _OUTLINE[0])
+    )
     to_crs = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    x, y = to_crs.transform((longitude + 180.0) % 360.0 - 180.0, latitude)
+    x, y = to_crs.transform(wrapped(longitude), latitude)
     finite = np.isfinite(x) & np.isfinite(y)
     if not finite.any():
         raise PermagridError(f"grid: region {tuple(region)} cannot be projected to {crs.name}")
     x, y = x[finite], y[finite]
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
+@lru_cache(maxsize=64)
+def _same_crs(one: str, other: str) -> bool:
+    return one == other or bool(CRS(one).equals(CRS(other), ignore_axis_order=True))
+
+
+def transformed(x: Float, y: Float, source: object, target: object) -> tuple[Float, Float]:
+    """Return x and y [unit of the CRS] in another CRS; what cannot be brought there is infinite.
+
+    Parameters
+    ----------
+    x, y
+        Positions, longitude before latitude.
+    source, target
+        The CRS they are in, and the one that is wanted.
+    """
+    if _same_crs(str(source), str(target)):
+        return x, y
+    there = _transformer(str(source), str(target)).transform(x, y)
+    return np.asarray(there[0], dtype=float), np.asarray(there[1], dtype=float)
+
+
+def is_global(geobox: GeoBox) -> bool:
+    """Return whether a lon/lat grid runs right around the globe, so that its first and last columns meet.
+
+    Examples
+    --------
+    >>> is_global(make_geobox("EPSG:4326", 1, region=(-180, 60, 180, 90)))
+    True
+    >>> is_global(make_geobox("EPSG:4326", 1, region=(-180, 60, 170, 90)))
+    False
+    """
+    if geobox.crs is None or not geobox.crs.geographic:
+        return False
+    return bool(abs(geobox.shape[1] * geobox.affine.a) >= 360.0 - 0.5 * abs(geobox.affine.a))
 
 
 def blocks(shape: tuple[int, int], size: int) -> Iterator[Window]:
@@ -103,13 +147,37 @@ def blocks(shape: tuple[int, int], size: int) -> Iterator[Window]:
             yield slice(row, min(row + size, rows)), slice(column, min(column + size, columns))
 
 
-def centres(geobox: GeoBox, *, subcells: int = 1) -> tuple[Float, Float]:
-    """Return x and y [CRS unit] of the cell centres, or of a lattice of points within each cell.
+def place_in(geobox: GeoBox, whole: GeoBox) -> tuple[int, int]:
+    """Return the (row, column) of `whole` at which `geobox` begins: negative where it begins before it.
+
+    Raises
+    ------
+    PermagridError
+        If the two are not parts of one lattice.
+
+    Examples
+    --------
+    >>> grid = make_geobox("EPSG:3995", 10, bounds=(0, 0, 100, 100))
+    >>> place_in(grid[2:5, 3:], grid)
+    (2, 3)
+    """
+    column, row = ~whole.affine * (geobox.affine.c, geobox.affine.f)
+    same = np.allclose(geobox.affine[:6:3] + geobox.affine[1:6:3], whole.affine[:6:3] + whole.affine[1:6:3])
+    if not (same and abs(row - round(row)) < 1e-3 and abs(column - round(column)) < 1e-3):
+        raise PermagridError("a grid and the whole it is part of must share cells")
+    return round(row), round(column)
+
+
+def positions(geobox: GeoBox, window: Window, *, subcells: int = 1) -> tuple[Float, Float]:
+    """Return x and y [CRS unit] of cell centres, or of a lattice of points within each cell.
 
     Parameters
     ----------
     geobox
-        The grid, of ``(rows, columns)`` cells.
+        The grid that rows and columns are counted in. A position depends on nothing else, so that a cell
+        has the same one, to the last digit, whichever window it is asked for with.
+    window
+        Rows and columns; they may lie outside the grid.
     subcells
         Points per cell and direction.
 
@@ -118,25 +186,23 @@ def centres(geobox: GeoBox, *, subcells: int = 1) -> tuple[Float, Float]:
     tuple of arrays
         Shape ``(rows * subcells, columns * subcells)``.
     """
-    rows, columns = geobox.shape
-    column = (np.arange(columns * subcells) + 0.5) / subcells
-    row = (np.arange(rows * subcells) + 0.5) / subcells
-    affine = geobox.affine
-    grid_column, grid_row = np.meshgrid(column, row)
-    return (
-        affine.a * grid_column + affine.b * grid_row + affine.c,
-        affine.d * grid_column + affine.e * grid_row + affine.f,
+    row, column = (
+        (np.arange(part.start * subcells, part.stop * subcells) + 0.5) / subcells for part in window
     )
+    affine = geobox.affine
+    column, row = np.meshgrid(column, row)
+    return affine.a * column + affine.b * row + affine.c, affine.d * column + affine.e * row + affine.f
 
 
-def lonlat(geobox: GeoBox) -> tuple[Float, Float]:
-    """Return longitude (-180..180) and latitude [degree] of the cell centres.
+def lonlat(geobox: GeoBox, window: Window | None = None) -> tuple[Float, Float]:
+    """Return longitude (-180..180) and latitude [degree] of the cell centres of a grid or a part of it.
 
     Cells that lie nowhere on the globe, as in the corners of some projections, are infinite.
     """
     rows, columns = geobox.shape
-    column, row = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
-    return lonlat_of(geobox, row, column)
+    x, y = positions(geobox, window or (slice(0, rows), slice(0, columns)))
+    longitude, latitude = transformed(x, y, geobox.crs, "EPSG:4326")
+    return wrapped(longitude), latitude
 
 
 def lonlat_of(geobox: GeoBox, row: Float, column: Float) -> tuple[Float, Float]:
@@ -144,8 +210,8 @@ def lonlat_of(geobox: GeoBox, row: Float, column: Float) -> tuple[Float, Float]:
     affine = geobox.affine
     x = affine.a * column + affine.b * row + affine.c
     y = affine.d * column + affine.e * row + affine.f
-    longitude, latitude = Transformer.from_crs(geobox.crs, "EPSG:4326", always_xy=True).transform(x, y)
-    return wrapped(np.asarray(longitude)), np.asarray(latitude)
+    longitude, latitude = transformed(x, y, geobox.crs, "EPSG:4326")
+    return wrapped(longitude), latitude
 
 
 def wrapped(longitude: Float) -> Float:
@@ -163,7 +229,8 @@ def inside_region(longitude: Float, latitude: Float, region: Sequence[float]) ->
     array([ True,  True, False])
     """
     west, south, east, north = region
-    eastward = np.mod(longitude - west, 360.0)
+    with np.errstate(invalid="ignore"):
+        eastward = np.mod(longitude - west, 360.0)
     width = east - west if east > west else east - west + 360.0
     across = (eastward <= width) | (width >= 360.0)
     return np.asarray(across & (latitude >= south) & (latitude <= north))
@@ -175,15 +242,14 @@ def cells_of(geobox: GeoBox, longitude: Float, latitude: Float) -> tuple[Float, 
     Longitudes are wrapped into the grid's own range, so a point at -175 falls on a grid that runs
     from 170 to 190. Points that cannot be projected give NaN.
     """
-    transformer = Transformer.from_crs("EPSG:4326", geobox.crs, always_xy=True)
-    x, y = transformer.transform(longitude, latitude)
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    x, y = transformed(longitude, latitude, "EPSG:4326", geobox.crs)
     if geobox.crs is not None and geobox.crs.geographic:
         left = geobox.boundingbox.left
         x = np.where(np.isfinite(x), (np.where(np.isfinite(x), x, 0.0) - left) % 360.0 + left, np.nan)
     inverse = ~geobox.affine
-    column = inverse.a * x + inverse.b * y + inverse.c
-    row = inverse.d * x + inverse.e * y + inverse.f
+    with np.errstate(invalid="ignore"):
+        column = inverse.a * x + inverse.b * y + inverse.c
+        row = inverse.d * x + inverse.e * y + inverse.f
     lost = ~(np.isfinite(row) & np.isfinite(column))
     return np.where(lost, np.nan, row), np.where(lost, np.nan, column)
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from permagrid.errors import PermagridError, did_you_mean
+from permagrid.wording import plain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -106,7 +107,7 @@ class Table(Generic[Function]):
 
     def hints(self, name: str) -> dict[str, Any]:
         """Return the types of the keywords that a study may set for `name`."""
-        hints = get_type_hints(self[name])
+        hints = get_type_hints(self[name], include_extras=True)
         return {key: hints.get(key, Any) for key in self.keywords(name)}
 
 
@@ -114,9 +115,13 @@ def _misfit(hint: Any, value: Any) -> str | None:
     """Return why a value from a study file does not fit a type, or None."""
     try:
         # Judged as JSON, where a list may be a tuple but a text is never a number.
-        TypeAdapter(hint).validate_json(json.dumps(value, default=str), strict=True)
+        adapter: TypeAdapter[Any] = TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False))
+        adapter.validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        message = str(first["msg"])
-        return f"{message[0].lower()}{message[1:]}, found {value!r}"
+        details = error.errors()
+        said = dict.fromkeys(plain({**detail, "input": value}) for detail in details)
+        # Of a choice of types each says what it needs, and all found the same.
+        needs = [each.split(", found ")[0] for each in said]
+        found = next(iter(said)).removeprefix(needs[0])
+        return " or ".join(needs) + found
     return None

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from permagrid.check import check_study
-from permagrid.errors import StudyError
+from permagrid.check import accepted
 from permagrid.grid import make_geobox
 from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
@@ -12,7 +11,7 @@ from permagrid.rundir import RunDir, digest, sha256_of
 from permagrid.steps import files, maps, scores, sites, stack, summary
 from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files
 from permagrid.steps.versions import versions
-from permagrid.study import Study, read_study, resolved
+from permagrid.study import Study, resolved
 
 
 def run(
@@ -54,19 +53,19 @@ def run(
         If something a user can mend turns up later.
     """
     root = data or (study.parent if isinstance(study, Path) else Path())
-    study = read_study(study) if isinstance(study, Path) else study
     steps = steps or Steps()
 
     with steps.step("check"):
-        faults = check_study(study, root)
-    if faults:
-        raise StudyError(faults)
+        study = accepted(study, root)
 
     with RunDir(out) as folder:
         folder.sweep()
         with steps.step("hash inputs"):
             hashes = Hashes(folder.work / "hashes.json")
             inputs = hashes.of_all(input_files(study, root))
+            plain = resolved(study)
+            identity = digest({"study": plain, "inputs": sorted(inputs.values())})
+            summary.drop_other(folder.path / "summary.json", identity)
         geobox = make_geobox(
             study.grid.crs, study.grid.resolution, bounds=study.grid.bounds, region=study.grid.region
         )
@@ -97,13 +96,12 @@ def run(
 
         with steps.step("tables"):
             files.write_tables(folder, flagged, table, comparison)
-            plain = resolved(study)
             files.write_yaml(folder.path / "study.resolved.yaml", plain)
 
         record: dict[str, Any] = {
             "schema": summary.SCHEMA,
             "study": study.study,
-            "digest": digest({"study": plain, "inputs": sorted(inputs.values())}),
+            "digest": identity,
             "versions": versions(),
             "inputs": summary.inputs_of(inputs, root),
             "sites": summary.site_counts(flagged, table),

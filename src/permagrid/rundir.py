@@ -1,10 +1,12 @@
 """The folder of a run: every file it writes, named once, and kept while its digest holds."""
 
+import glob
 import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shutil import rmtree
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,6 +26,8 @@ FILES: dict[str, str] = {
     "work": "kept steps: covariate layers, predictions, digests; may be deleted",
 }
 """Every file that a run leaves in its folder, and what it is."""
+
+_ENTRY = {"digest", "sha256"}
 
 
 class RunDir:
@@ -56,7 +60,7 @@ class RunDir:
             ) from error
         self._lock = FileLock(self.work / "lock")
         self._ledger_path = self.work / "ledger.json"
-        self._ledger = self._read_ledger()
+        self._ledger: dict[str, dict[str, str]] = {}
         self.reused: list[str] = []
 
     @property
@@ -76,6 +80,8 @@ class RunDir:
             raise PermagridError(
                 f"{self.path}: another run is at work in this folder; wait or choose another"
             ) from error
+        # Only now: what was written before the lock was free would be forgotten.
+        self._ledger = self._read_ledger()
         return self
 
     def __exit__(
@@ -85,10 +91,11 @@ class RunDir:
 
     def _read_ledger(self) -> dict[str, dict[str, str]]:
         try:
-            ledger: dict[str, dict[str, str]] = json.loads(self._ledger_path.read_text())
+            ledger = json.loads(self._ledger_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return ledger
+        entries = ledger.items() if isinstance(ledger, dict) else ()
+        return {name: entry for name, entry in entries if isinstance(entry, dict) and set(entry) == _ENTRY}
 
     def keep(self, name: str, ingredients: object, make: Callable[[Path], None]) -> Path:
         """Return the file `name`, made anew only if its ingredients changed or it was touched.
@@ -107,11 +114,11 @@ class RunDir:
         Path
             The finished file.
         """
-        path, wanted = self.path / name, digest(ingredients)
-        entry = self._ledger.get(name)
-        if entry and entry["digest"] == wanted and path.is_file() and sha256_of(path) == entry["sha256"]:
+        path = self.path / name
+        if self.is_kept(name, ingredients):
             self.reused.append(name)
             return path
+        self.begin(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
         try:
@@ -122,29 +129,53 @@ class RunDir:
         self.record(name, ingredients)
         return path
 
+    def begin(self, *names: str) -> None:
+        """Note that files are about to be made, so that the next run knows them if this one is killed."""
+        self._ledger |= {name: dict.fromkeys(sorted(_ENTRY), "") for name in names}
+        self._write_ledger()
+
     def record(self, name: str, ingredients: object) -> None:
-        """Note that the file `name` is complete, and what it was made from."""
+        """Note that the file or folder `name` is complete, and what it was made from."""
         self._ledger[name] = {"digest": digest(ingredients), "sha256": sha256_of(self.path / name)}
-        write_text(self._ledger_path, json.dumps(self._ledger, indent=1, sort_keys=True))
+        self._write_ledger()
 
     def is_kept(self, name: str, ingredients: object) -> bool:
-        """Return whether `keep` would reuse the file."""
+        """Return whether the file or folder `name` is there, made from the same, and untouched since."""
         path, entry = self.path / name, self._ledger.get(name)
-        same = entry is not None and entry["digest"] == digest(ingredients) and path.is_file()
-        return bool(same and entry is not None and sha256_of(path) == entry["sha256"])
+        if entry is None or entry["digest"] != digest(ingredients) or not path.exists():
+            return False
+        return sha256_of(path) == entry["sha256"]
+
+    def _write_ledger(self) -> None:
+        write_text(self._ledger_path, json.dumps(self._ledger, indent=1, sort_keys=True))
 
     def sweep(self) -> None:
         """Remove temporary files that a killed run left behind."""
-        for path in self.path.rglob(".*.partial*"):
-            if path.is_file():
+        for folder in (self.path, self.maps, self.work, self.work / "folds"):
+            for path in folder.glob(".*.partial*"):
                 path.unlink()
+        for path in (self.work / "stack").glob("*.partial"):
+            rmtree(path)
 
     def forget(self, folder: str, keep: set[str]) -> None:
-        """Remove files in `folder` that an earlier study left and this one does not make."""
-        for name in [name for name in self._ledger if name.startswith(f"{folder}/") and name not in keep]:
+        """Remove what earlier studies left in `folder` and this one does not make, with its side files."""
+        stale = [name for name in self._ledger if name.startswith(f"{folder}/") and name not in keep]
+        for name in stale:
+            for path in (self.path / folder).glob(f"{glob.escape(Path(name).stem)}.*"):
+                remove(path)
             del self._ledger[name]
-            for path in (self.path / folder).glob(f"{Path(name).stem}.*"):
-                path.unlink()
+        if stale:
+            self._write_ledger()
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder such that no half of it is ever seen under its name."""
+    if path.is_dir():
+        doomed = path.with_name(f"{path.name}.partial")
+        path.rename(doomed)
+        rmtree(doomed)
+    else:
+        path.unlink()
 
 
 def digest(ingredients: object) -> str:
@@ -175,7 +206,8 @@ def sha256_of(path: Path) -> str:
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     for file in files:
         if path.is_dir():
-            hasher.update(str(file.relative_to(path)).encode())
+            # The length keeps a name and the content after it apart.
+            hasher.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as stream:
             while chunk := stream.read(1 << 20):
                 hasher.update(chunk)

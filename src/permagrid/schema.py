@@ -1,6 +1,7 @@
 """The JSON Schema of study files, with the keywords of every reader, test, covariate, learner and fold."""
 
 import inspect
+from math import isinf
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -40,21 +41,34 @@ def study_schema() -> dict[str, Any]:
             "anyOf": [_variant(base, key, table, name) for name in table],
         }
     tests = definitions["Sites"]["properties"]["quality"]
-    tests["properties"] = {name: _keywords(QUALITY, name) for name in QUALITY}
+    tests["properties"] = {name: {"anyOf": [_keywords(QUALITY, name), {"type": "null"}]} for name in QUALITY}
     tests["additionalProperties"] = False
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "permagrid study", **schema}
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "permagrid study"}
+    return {**about, **_without_infinity(schema)}
+
+
+def _without_infinity(schema: Any) -> Any:
+    """Return a schema without defaults that JSON cannot write."""
+    if isinstance(schema, dict):
+        infinite = {key for key, value in schema.items() if isinstance(value, float) and isinf(value)}
+        return {key: _without_infinity(value) for key, value in schema.items() if key not in infinite}
+    if isinstance(schema, list):
+        return [_without_infinity(value) for value in schema]
+    return schema
 
 
 def _variant(base: dict[str, Any], key: str, table: Table[Any], name: str) -> dict[str, Any]:
     plug_in = _keywords(table, name)
     properties = {**base["properties"], key: {"const": name}, **plug_in["properties"]}
-    required = [*base.get("required", []), *plug_in.get("required", [])]
+    required = dict.fromkeys([*base.get("required", []), *plug_in.get("required", [])])
+    if base["properties"][key].get("default") != name:
+        required[key] = None
     return {
         "title": name,
         "description": plug_in.get("description", ""),
         "type": "object",
         "properties": properties,
-        "required": required,
+        "required": list(required),
         "additionalProperties": False,
     }
 

@@ -19,14 +19,15 @@ def read_summary(folder: Path) -> dict[str, Any]:
     """
     path = folder / "summary.json"
     try:
-        summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        summary: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PermagridError(f"{folder}: holds no finished run ({path.name} is missing)") from error
     except ValueError as error:
         raise PermagridError(f"{path}: is no JSON ({error})") from error
-    if summary.get("schema") != 1:
-        raise PermagridError(f"{path}: schema {summary.get('schema')!r} is unknown; allowed: 1")
-    return summary
+    schema = summary.get("schema") if isinstance(summary, dict) else None
+    if schema != 1:
+        raise PermagridError(f"{path}: is no summary of schema 1, found {schema!r}")
+    return dict(summary)
 
 
 def show_run(folder: Path) -> str:
@@ -38,6 +39,13 @@ def show_run(folder: Path) -> str:
         As `read_summary`.
     """
     summary = read_summary(folder)
+    try:
+        return "\n".join(_lines(summary, folder))
+    except (KeyError, TypeError, ValueError) as error:
+        raise PermagridError(f"{folder / 'summary.json'}: lacks what a run writes ({error})") from error
+
+
+def _lines(summary: dict[str, Any], folder: Path) -> list[str]:
     sites = summary["sites"]
     lines = [
         f"{summary['study']}: {sites['kept']} of {sites['read']} sites, {sites['site_epochs']} site-epochs",
@@ -45,19 +53,19 @@ def show_run(folder: Path) -> str:
     ]
     lines += [
         f"{item['reference']} {item['epoch']}: Spearman {item['value']:.2f} over {item['n']} cells"
-        for item in summary["agreement"]
+        for item in summary.get("agreement", [])
     ]
     lines += [
         f"truth {item['epoch']}: RMSE {item['rmse']:.2f}, bias {item['bias']:+.2f} over {item['n']} cells"
-        for item in summary["truth"]
+        for item in summary.get("truth", [])
         if item["rmse"] is not None
     ]
     lines += [f"{len(summary['products'])} maps in {folder / 'maps'}", f"report: {folder / 'report.html'}"]
-    return "\n".join(lines)
+    return lines
 
 
 def _score_lines(scores: list[dict[str, Any]]) -> list[str]:
-    metrics = [name for name in _SHOWN if name in scores[0]]
+    metrics = [name for name in _SHOWN if any(name in score for score in scores)]
     header = f"{'learner':<20}{'folds':<14}{'subset':<14}{'n':>6}" + "".join(
         f"{_SHOWN[name]:>24}" for name in metrics
     )

@@ -15,7 +15,8 @@ _TARGETS: dict[str, dict[str, str]] = {
         "DEPTH": "  depth: 10                 # [m] the depth that the maps speak of",
         "OBSERVED": "ground_temperature",
         "RULE": "  reduce: {depth_rule: deepest, depth_range: [1.6, 30]}   # [m]",
-        "EXTRA": "  - {name: depth, method: observation, column: depth, at: 10, unit: m}   # of the sensor; in maps 10 m",
+        "COLUMNS": ", depth: depth",
+        "EXTRA": "  - {name: depth, method: observation, column: depth, at: 10, unit: m}   # in maps 10 m",
     },
     "alt": {
         "VARIABLE": "active_layer_thickness",

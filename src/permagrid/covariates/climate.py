@@ -1,19 +1,20 @@
-"""Climate covariates: freezing and thawing indices, and zonal temperature anomalies."""
+"""Climate covariates made of monthly temperatures: freezing and thawing indices."""
 
-import re
 from calendar import monthrange
-from collections.abc import Sequence
-from typing import Literal
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import dask.array as da
 import numpy as np
-import pandas as pd
 import xarray as xr
+from odc.geo.xr import xr_coords
 
-from permagrid.covariates.raster import files_of, years_and_months
-from permagrid.covariates.resample import Resampling, onto
+from permagrid.covariates.lookup import Resampling
+from permagrid.covariates.raster import files_of
 from permagrid.covariates.sources import open_grid
-from permagrid.covariates.table import COVARIATES, Request, Years, pointwise
+from permagrid.covariates.table import COVARIATES, Request, Years
+from permagrid.covariates.times import as_run, years_and_months
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
 from permagrid.units import conversion
@@ -64,16 +65,17 @@ def freezing_index(
     """Return the freezing index from monthly mean temperatures [degC day].
 
     The sum of days times temperature over the months below 0 °C of a freezing season, July to June,
-    named after the year in which it ends. For an epoch it is the mean of the annual indices, not the
-    index of the mean climate, which would be smaller in size.
+    named after the year in which it ends: the first season of an epoch begins in the year before it. For
+    an epoch it is the mean of the annual indices, not the index of the mean climate, which would be smaller.
 
     Parameters
     ----------
     request
         Grid, epoch and root folder.
     path
-        Twelve files with ``{month}`` (01-12) in the name for a climatology, or a NetCDF or Zarr
-        series of months; ``{year}`` may stand for each year.
+        Twelve files with ``{month}`` (01-12) in the name for a climatology; or a NetCDF file or Zarr
+        store with a step per month, of a climatology or a series; or a series in several files, with
+        ``{year}`` in the name and ``{month}`` too where a file holds one month.
     variable
         Name in the file.
     stored_unit
@@ -93,9 +95,9 @@ def freezing_index(
     Raises
     ------
     PermagridError
-        If months are missing or too few seasons are complete.
+        If months are missing, stand twice, or too few seasons are complete.
     """
-    options = _MonthlyOptions(path, variable, stored_unit, resampling, crs)
+    options = _Options(path, variable, stored_unit, resampling, crs)
     return _index(request, options, sign=-1, minimum_years=minimum_years)
 
 
@@ -114,166 +116,136 @@ def thawing_index(
 
     Parameters and errors as `freezing_index`.
     """
-    options = _MonthlyOptions(path, variable, stored_unit, resampling, crs)
+    options = _Options(path, variable, stored_unit, resampling, crs)
     return _index(request, options, sign=1, minimum_years=minimum_years)
 
 
-class _MonthlyOptions:
+class _Options(NamedTuple):
     """Where monthly mean temperatures stand and how they are brought to the grid."""
 
-    def __init__(
-        self, path: str, variable: str | None, stored_unit: str, resampling: Resampling, crs: str | None
-    ) -> None:
-        self.path, self.variable, self.stored_unit = path, variable, stored_unit
-        self.resampling, self.crs = resampling, crs
+    path: str
+    variable: str | None
+    stored_unit: str
+    resampling: Resampling
+    crs: str | None
 
 
-def _index(
-    request: Request, options: _MonthlyOptions, *, sign: Literal[-1, 1], minimum_years: int
-) -> xr.DataArray:
-    months = _months(request, options, season=sign == -1)
-    years = sorted(months)
-    if len(years) < minimum_years:
-        raise PermagridError(
-            f"covariate {request.covariate.name}: {len(years)} complete years in {options.path}, "
-            f"minimum_years is {minimum_years}"
-        )
+class _Months(NamedTuple):
+    """Months in one file."""
+
+    grid: xr.DataArray
+    """Temperatures, of dimensions ``(time, y, x)``, or ``(y, x)`` for a single month."""
+    when: list[tuple[int, int]]
+    """Year and month, 1 to 12, of each step."""
+    days: Float
+    """Days of each step."""
+
+
+def _index(request: Request, options: _Options, *, sign: Literal[-1, 1], minimum_years: int) -> xr.DataArray:
+    epoch = request.epoch
+    if epoch is None or ("{month}" in options.path and "{year}" not in options.path):
+        parts, years = _climatology(request, options), 1
+    else:
+        parts, years = _complete_years(_series(request, options, epoch, sign), options.path, epoch, sign)
+        if years < max(1, minimum_years):
+            seasons = "seasons, July to June," if sign == -1 else "years"
+            raise PermagridError(
+                f"covariate {request.covariate.name}: {years} complete {seasons} of {epoch[0]}-{epoch[1]} in "
+                f"{options.path}, minimum_years is {max(1, minimum_years)}"
+            )
     factor, offset = conversion(options.stored_unit, "degC")
-    annual = []
-    for year in years:
-        layers = [onto(g, request.geobox, resampling=options.resampling) for g in months[year][0]]
-        monthly = da.stack([layer.data * factor + offset for layer in layers])
-        annual.append(
-            da.map_blocks(degree_days, monthly, months[year][1], sign=sign, drop_axis=0, dtype="float64")
-        )
-        template = layers[0]
-    mean = sum(annual[1:], annual[0]) / len(annual)
-    return template.copy(data=mean.astype("float32"))
+
+    def summed(monthly: Float, days: Float) -> Float:
+        return degree_days(monthly.astype(float) * factor + offset, days, sign=sign)
+
+    sums = []
+    for part in parts:
+        brought = request.onto(part.grid, resampling=options.resampling).data
+        series = brought if brought.ndim == 3 else brought[np.newaxis]
+        # The mean of annual indices is the sum of all months by years: added up a chunk at a time.
+        starts = np.cumsum([0, *series.chunks[0]]).tolist()
+        sums += [
+            da.map_blocks(
+                summed, series[a:b], part.days[a:b], drop_axis=0, dtype=float, meta=np.empty((0, 0))
+            )
+            for a, b in pairwise(starts)
+        ]
+    mean = (sum(sums[1:], sums[0]) / years).astype("float32")
+    return xr.DataArray(mean, coords=xr_coords(request.geobox), dims=request.geobox.dimensions)
 
 
-def _months(
-    request: Request, options: _MonthlyOptions, *, season: bool
-) -> dict[int, tuple[list[xr.DataArray], Float]]:
-    """Return complete years, each as twelve lazy grids with their days; year 0 is a climatology."""
-    if "{month}" in options.path:
-        paths = [options.path.replace("{month}", f"{month:02d}") for month in range(1, 13)]
-        grids = [_open(file, options) for path in paths for file in files_of(request, path)]
-        return {0: (grids, MONTH_DAYS)}
-    if request.epoch is None:
-        grid = _open(request.path(options.path), options)
-        if grid.ndim != 3 or grid.shape[0] != 12:
-            raise PermagridError(f"{options.path}: a climatology needs 12 months, found shape {grid.shape}")
-        return {0: ([grid[month] for month in range(12)], MONTH_DAYS)}
-    return _complete_years(request, options, request.epoch, season=season)
+def _climatology(request: Request, options: _Options) -> list[_Months]:
+    path = files_of(request, options.path)[0]
+    if "{month}" in path:
+        return [_one_month(path, options, 0, month) for month in range(1, 13)]
+    grid = _open(path, options)
+    if grid.ndim != 3 or grid.shape[0] != 12:
+        raise PermagridError(f"{path}: a climatology needs 12 months, found shape {grid.shape}")
+    return [_Months(grid, [(0, month) for month in range(1, 13)], MONTH_DAYS)]
 
 
-def _complete_years(
-    request: Request, options: _MonthlyOptions, epoch: Years, *, season: bool
-) -> dict[int, tuple[list[xr.DataArray], Float]]:
-    found: dict[int, dict[int, tuple[xr.DataArray, float]]] = {}
-    for file in files_of(request, options.path):
+def _one_month(path: str, options: _Options, year: int, month: int) -> _Months:
+    file = path.replace("{month}", f"{month:02d}")
+    grid = _open(file, options)
+    if grid.ndim == 3 and grid.shape[0] == 1:
+        grid = grid[0]
+    if grid.ndim != 2:
+        raise PermagridError(f"{file}: one month is needed, found shape {grid.shape}")
+    days = MONTH_DAYS[month - 1] if year == 0 else monthrange(year, month)[1]
+    return _Months(grid, [(year, month)], np.array([days], dtype=float))
+
+
+def _series(request: Request, options: _Options, epoch: Years, sign: int) -> list[_Months]:
+    parts = []
+    for file in files_of(request, options.path, years_before=int(sign == -1)):
+        year = _year_in(request.path(options.path), file)
+        # The season that ends in the first year has half of its months in the year before it.
+        early = year is not None and year < epoch[0]
+        names = [file.replace("{month}", f"{m:02d}") for m in (range(1, 13) if "{month}" in file else (0,))]
+        if early and "://" not in file and not all(Path(name).exists() for name in names):
+            continue
+        if year is not None and "{month}" in file:
+            parts += [_one_month(file, options, year, month) for month in range(1, 13)]
+            continue
         grid = _open(file, options)
         if grid.ndim != 3:
             raise PermagridError(f"{file}: a monthly series needs a time axis, found shape {grid.shape}")
-        for step, (year, month) in enumerate(zip(*years_and_months(grid, file), strict=True)):
-            belongs = int(year) + (1 if season and month >= _FREEZING_SEASON_START else 0)
-            days = float(monthrange(int(year), int(month))[1])
-            found.setdefault(belongs, {})[int(month)] = (grid[step], days)
-    return {
-        year: ([months[m][0] for m in sorted(months)], np.array([months[m][1] for m in sorted(months)]))
-        for year, months in found.items()
-        if len(months) == 12 and epoch[0] <= year <= epoch[1]
-    }
+        years, months = (steps.tolist() for steps in years_and_months(grid, file))
+        if min(months) < 1:
+            raise PermagridError(f"{file}: its {grid.dims[0]} axis tells years but no months")
+        days = [float(monthrange(*when)[1]) for when in zip(years, months, strict=True)]
+        parts.append(_Months(grid, list(zip(years, months, strict=True)), np.array(days)))
+    return parts
 
 
-def _open(path: str, options: _MonthlyOptions) -> xr.DataArray:
+def _year_in(pattern: str, file: str) -> int | None:
+    """Return the year that stands in a file's name for ``{year}``, or None where the pattern has none."""
+    at = pattern.find("{year}")
+    return None if at < 0 else int(file[at : at + 4])
+
+
+def _complete_years(parts: list[_Months], path: str, epoch: Years, sign: int) -> tuple[list[_Months], int]:
+    """Return the steps that belong to complete years (or seasons) of an epoch, and how many those are."""
+    found: dict[int, set[int]] = {}
+    for part in parts:
+        for year, month in part.when:
+            months = found.setdefault(_belongs(year, month, sign), set())
+            if month in months:
+                raise PermagridError(f"{path}: {year}-{month:02d} stands twice; monthly means are needed")
+            months.add(month)
+    complete = {y for y, months in found.items() if len(months) == 12 and epoch[0] <= y <= epoch[1]}
+    chosen = []
+    for part in parts:
+        steps = [i for i, when in enumerate(part.when) if _belongs(*when, sign) in complete]
+        if steps:
+            grid = part.grid if part.grid.ndim == 2 else part.grid.isel({part.grid.dims[0]: as_run(steps)})
+            chosen.append(_Months(grid, [part.when[i] for i in steps], part.days[steps]))
+    return chosen, len(complete)
+
+
+def _belongs(year: int, month: int, sign: int) -> int:
+    return year + 1 if sign == -1 and month >= _FREEZING_SEASON_START else year
+
+
+def _open(path: str, options: _Options) -> xr.DataArray:
     return open_grid(path, variable=options.variable, crs=options.crs)
-
-
-_BAND = re.compile(r"^(?:(\d+)([NS])|EQU)-(?:(\d+)([NS])|EQU)$")
-
-
-@COVARIATES.register
-def zonal_anomaly(
-    request: Request,
-    *,
-    path: str,
-    bands: Sequence[str] = ("64N-90N", "44N-64N", "24N-44N"),
-    reference: Years | None = None,
-    blend: bool = True,
-) -> xr.DataArray:
-    """Return the temperature anomaly of latitude bands, averaged over the years of the epoch.
-
-    Parameters
-    ----------
-    request
-        Grid, epoch and root folder.
-    path
-        A table in the layout of GISTEMP ``ZonAnn``: a column ``Year`` and one per band.
-    bands
-        Columns to use, such as ``64N-90N``.
-    reference
-        First and last year to count from, such as those of the climatology that the anomaly is
-        added to. The table's own reference if left out.
-    blend
-        Whether the value changes linearly between the middles of the bands, so that a map has no
-        step at their edges, or is constant within each band.
-
-    Returns
-    -------
-    xarray.DataArray
-        Lazy, float32 [delta degC].
-
-    Raises
-    ------
-    PermagridError
-        If a band is missing or the table ends before the epoch does.
-
-    Notes
-    -----
-    Table and method: Lenssen et al. (2019), doi:10.1029/2018JD029522.
-    """
-    if request.epoch is None:
-        raise PermagridError(f"covariate {request.covariate.name}: zonal_anomaly needs years and epochs")
-    means = _band_means(request.path(path), bands, request.epoch)
-    if reference is not None:
-        means = means - _band_means(request.path(path), bands, (reference[0], reference[1]))
-    south, north = np.array([_band_edges(band) for band in bands]).T
-    order = np.argsort(south)
-    south, north, means = south[order], north[order], means[order]
-
-    def at(longitude: Float, latitude: Float) -> Float:
-        del longitude
-        if blend:
-            return np.interp(latitude, (south + north) / 2, means)
-        return np.asarray(means[np.clip(np.searchsorted(north, latitude, side="right"), 0, len(means) - 1)])
-
-    return pointwise(request.geobox, at)
-
-
-def _band_edges(band: str) -> tuple[float, float]:
-    match = _BAND.match(band)
-    if match is None:
-        raise PermagridError(f"latitude band {band!r} is not written like 64N-90N")
-    edges = [
-        0.0 if number is None else float(number) * (1 if hemisphere == "N" else -1)
-        for number, hemisphere in (match.groups()[:2], match.groups()[2:])
-    ]
-    return min(edges), max(edges)
-
-
-def _band_means(path: str, bands: Sequence[str], years: Years) -> Float:
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise PermagridError(f"{path}: cannot be read as a table ({error})") from error
-    absent = [name for name in ("Year", *bands) if name not in table]
-    if absent:
-        raise PermagridError(f"{path}: missing column {', '.join(absent)}; found: {', '.join(table.columns)}")
-    wanted = table[(table["Year"] >= years[0]) & (table["Year"] <= years[1])]
-    if len(wanted) < years[1] - years[0] + 1:
-        raise PermagridError(
-            f"{path}: years {years[0]}-{years[1]} are not all there; it covers "
-            f"{int(table['Year'].min())}-{int(table['Year'].max())}"
-        )
-    return np.asarray(wanted[list(bands)].apply(pd.to_numeric).mean(), dtype=float)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from permagrid.covariates.resample import Resampling, onto
+from permagrid.covariates.lookup import Resampling
 from permagrid.covariates.sources import open_grid
 from permagrid.covariates.table import COVARIATES, Request, Years, pointwise
+from permagrid.covariates.times import as_run, years_and_months
 from permagrid.errors import PermagridError
 from permagrid.units import conversion
 
@@ -37,7 +37,8 @@ def raster(
         Which layer: a name in a NetCDF file or Zarr store, the number of a band in a raster.
     time
         Coordinate on the file's time axis to take, such as -20000. Without it, a series is averaged
-        over the years of the epoch.
+        over the years of the epoch, or altogether if the covariate does not change with time. Each step
+        counts the same, and a cell that lacks one is nodata.
     stored_unit
         Unit of the numbers in the file, such as ``K`` or ``0.1 degC``; the covariate's unit if left out.
     resampling
@@ -57,19 +58,39 @@ def raster(
     PermagridError
         If a file cannot be read or does not hold the years of the epoch.
     """
-    layers: list[xr.DataArray] = []
+    parts: list[xr.DataArray] = []
     for each in files_of(request, path):
         grid = open_grid(each, variable=variable, nodata=nodata, crs=crs)
-        layers += _slices(grid, each, time, request.epoch)
-    covariate = request.covariate
-    brought = [onto(one, request.geobox, kind=covariate.kind, resampling=resampling) for one in layers]
-    values = brought[0] if len(brought) == 1 else sum(brought[1:], brought[0]) / len(brought)
-    factor, offset = conversion(stored_unit or covariate.unit, covariate.unit)
-    return values if (factor, offset) == (1.0, 0.0) else (values * factor + offset).astype("float32")
+        parts.append(_selected(grid, each, time, request.epoch))
+    brought = [request.onto(part, resampling=resampling) for part in parts]
+    steps = sum(part.shape[0] if part.ndim == 3 else 1 for part in brought)
+    values = brought[0]
+    if steps > 1 or values.ndim == 3:
+        if request.covariate.kind == "class" and steps > 1:
+            raise PermagridError(
+                f"{path}: codes of {steps} times have no mean; choose one with the keyword time"
+            )
+        sums = [
+            part.astype(float).sum(str(part.dims[0]), skipna=False) if part.ndim == 3 else part
+            for part in brought
+        ]
+        values = sum(sums[1:], sums[0].astype(float)) / steps
+    factor, offset = conversion(stored_unit or request.covariate.unit, request.covariate.unit)
+    converted = values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+    return converted.astype("float32")
 
 
-def files_of(request: Request, path: str) -> list[str]:
+def files_of(request: Request, path: str, *, years_before: int = 0) -> list[str]:
     """Return the files that a path pattern names for the epoch.
+
+    Parameters
+    ----------
+    request
+        Epoch and root folder.
+    path
+        With ``{year}`` or ``{epoch}`` in it, if there are several.
+    years_before
+        How many years earlier than the epoch to begin with.
 
     Raises
     ------
@@ -85,48 +106,41 @@ def files_of(request: Request, path: str) -> list[str]:
         )
     first, last = request.epoch
     if "{epoch}" in path:
-        return [full.replace("{epoch}", f"{first}-{last}")]
-    return [full.replace("{year}", str(year)) for year in range(first, last + 1)]
+        full = full.replace("{epoch}", f"{first}-{last}")
+    if "{year}" not in path:
+        return [full]
+    return [full.replace("{year}", str(year)) for year in range(first - years_before, last + 1)]
 
 
-def _slices(grid: xr.DataArray, path: str, time: float | None, epoch: Years | None) -> list[xr.DataArray]:
+def _selected(grid: xr.DataArray, path: str, time: float | None, epoch: Years | None) -> xr.DataArray:
+    """Return the one layer, or the steps to be averaged, of a file."""
     if grid.ndim == 2:
-        return [grid]
+        if time is not None:
+            raise PermagridError(f"{path}: has no time axis to take time {time:g} from")
+        return grid
     axis = grid.dims[0]
     if time is not None:
-        values = grid[axis].values if axis in grid.coords else np.arange(grid.sizes[axis])
-        found = np.flatnonzero(np.isclose(values.astype(float), time))
+        values = grid[axis].values.astype(float)
+        found = np.flatnonzero(np.isclose(values, time))
         if found.size == 0:
-            raise PermagridError(
-                f"{path}: no time {time:g}; it holds {', '.join(f'{v:g}' for v in values[:12])}"
-            )
-        return [grid.isel({axis: int(found[0])})]
+            held = ", ".join(f"{value:g}" for value in values[:12])
+            raise PermagridError(f"{path}: no time {time:g}; it holds {held}")
+        return grid.isel({axis: int(found[0])})
     if epoch is None:
-        return [grid.isel({axis: index}) for index in range(grid.sizes[axis])]
+        return grid
     years, _ = years_and_months(grid, path)
-    inside = np.flatnonzero((years >= epoch[0]) & (years <= epoch[1]))
-    missing = sorted(set(range(epoch[0], epoch[1] + 1)) - set(years.tolist()))
+    steps = {year: int((years == year).sum()) for year in range(epoch[0], epoch[1] + 1)}
+    span = f"{epoch[0]}-{epoch[1]}"
+    missing = [str(year) for year, count in steps.items() if count == 0]
     if missing:
-        raise PermagridError(f"{path}: holds no data for {', '.join(map(str, missing))}, asked for {epoch}")
-    return [grid.isel({axis: int(index)}) for index in inside]
-
-
-def years_and_months(grid: xr.DataArray, path: str) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Return year and month of every step of a lazy series.
-
-    Raises
-    ------
-    PermagridError
-        If its time axis cannot be understood.
-    """
-    axis = str(grid.dims[0])
-    try:
-        times = xr.decode_cf(xr.Dataset(coords={axis: grid[axis]}))[axis].dt
-        return np.asarray(times.year), np.asarray(times.month)
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
-        raise PermagridError(
-            f"{path}: its {axis} axis does not tell years (CF units such as 'days since')"
-        ) from error
+        raise PermagridError(f"{path}: holds no data for {', '.join(missing)} of the epoch {span}")
+    most = max(steps.values())
+    short = [f"{year} ({count})" for year, count in steps.items() if count < most]
+    # Daily data have a day more in a leap year.
+    if most < 360 and short:
+        raise PermagridError(f"{path}: years of {span} with fewer than {most} steps: {', '.join(short)}")
+    inside = np.flatnonzero((years >= epoch[0]) & (years <= epoch[1]))
+    return grid.isel({axis: as_run(inside.tolist())})
 
 
 @COVARIATES.register
@@ -151,4 +165,4 @@ def observation(request: Request, *, column: str, at: float) -> xr.DataArray:
     At sites it is the site table's `column`; in maps it is the constant `at`.
     """
     del column
-    return pointwise(request.geobox, lambda longitude, _: np.full(longitude.shape, at))
+    return pointwise(request.geobox, lambda longitude, _: np.full(longitude.shape, at), whole=request.whole)

@@ -5,38 +5,39 @@ blocks gives other last digits for other block sizes, and average resampling wit
 the antimeridian and at the pole. Here a cell depends on nothing but its own place.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
-from pyproj import CRS, Geod, Transformer
+from scipy.sparse import csr_array
 
-from permagrid.grid import Float, centres
+from permagrid.covariates.lookup import (
+    WINDOW_CELLS,
+    Cells,
+    Kind,
+    Lookup,
+    Plan,
+    Resampling,
+    Span,
+    find_lookup,
+    plan_lookup,
+)
+from permagrid.grid import Float, Window, place_in
 
-Resampling = Literal["auto", "nearest", "bilinear", "average", "mode"]
-Kind = Literal["continuous", "class"]
-_Method = Literal["nearest", "bilinear", "average", "mode"]
+__all__ = ["CHUNK", "Kind", "Resampling", "chunked", "onto"]
 
 CHUNK = 512
 """Cells per side of a chunk of every lazy covariate and of the stack."""
 
-_MOST_SUBCELLS = 16
-_WINDOW_CELLS = 64_000_000
+_STEPS_PER_CHUNK = 48
+_STEPS_AT_A_TIME = 12
 
-
-@dataclass(frozen=True)
-class _Plan:
-    """How every cell of one grid is looked up in one source."""
-
-    method: _Method
-    subcells: int
-    coarsen: int
+BlockInfo = dict[int | None, dict[str, list[tuple[int, int]]]]
 
 
 def onto(
@@ -45,13 +46,15 @@ def onto(
     *,
     kind: Kind = "continuous",
     resampling: Resampling = "auto",
+    whole: GeoBox | None = None,
 ) -> xr.DataArray:
     """Return `source` on `geobox`, lazily, in chunks.
 
     Parameters
     ----------
     source
-        Two-dimensional, georeferenced (``.odc.geobox``), NaN where it has no data.
+        Georeferenced (``.odc.geobox``), of dimensions ``(y, x)`` or ``(time, y, x)``, NaN where it has no
+        data. Cells of the source are looked up once for all times.
     geobox
         The grid to bring it to.
     kind
@@ -60,211 +63,216 @@ def onto(
         ``auto`` averages a continuous variable when the grid is at least half as coarse again as the
         source and interpolates it bilinearly otherwise; classes take the most frequent class or the
         nearest one. ``average`` and ``mode`` weigh source cells by their area in the target cell and
-        need data on half of it. ``bilinear`` uses the valid neighbours only, and only where the
-        nearest source cell is valid, so that no value is invented over nodata.
+        need data on half of it; of classes equally frequent the lowest code is taken. ``bilinear`` uses
+        the valid neighbours only, and only where the nearest source cell is valid, so that no value is
+        invented over nodata.
+    whole
+        The grid that `geobox` is a part of, or a rim around, where it is one: cells then get the very
+        values that they have in the whole.
 
     Returns
     -------
     xarray.DataArray
-        float32, NaN as nodata; lazy.
+        float32, NaN as nodata; lazy. Its first axis is that of the source, if that has three.
+
+    Raises
+    ------
+    PermagridError
+        When values are computed, if the source's file cannot be read.
     """
-    plan = _plan(source.odc.geobox, geobox, kind, resampling)
-    rows, columns = geobox.shape
-    chunks = (_chunk_sizes(rows), _chunk_sizes(columns))
-
-    def one(
-        block_info: dict[int | None, dict[str, list[tuple[int, int]]]] | None = None,
-    ) -> NDArray[np.float32]:
-        if block_info is None:
-            return np.empty((0, 0), dtype="float32")
-        (top, bottom), (left, right) = block_info[None]["array-location"]
-        return _resample_block(source, geobox[top:bottom, left:right], plan)
-
-    data = da.map_blocks(one, chunks=chunks, dtype="float32", meta=np.empty((0, 0), dtype="float32"))
-    return xr.DataArray(data, coords=xr_coords(geobox), dims=geobox.dimensions, attrs=dict(source.attrs))
-
-
-def _chunk_sizes(length: int) -> tuple[int, ...]:
-    whole, rest = divmod(length, CHUNK)
-    return (CHUNK,) * whole + ((rest,) if rest else ())
+    whole = geobox if whole is None else whole
+    grid = source.odc.geobox
+    plan = plan_lookup(grid, whole, kind, resampling)
+    lookups = _lookups(grid, geobox, whole, plan)
+    if source.ndim == 2:
+        data = _brought(source, lookups, plan)[0]
+        return xr.DataArray(data, coords=xr_coords(geobox), dims=geobox.dimensions, attrs=dict(source.attrs))
+    axis = source.dims[0]
+    starts = range(0, source.shape[0], _STEPS_PER_CHUNK)
+    parts = [_brought(source.isel({axis: slice(t, t + _STEPS_PER_CHUNK)}), lookups, plan) for t in starts]
+    coords = {**({axis: source[axis]} if axis in source.coords else {}), **xr_coords(geobox)}
+    dims = (axis, *geobox.dimensions)
+    return xr.DataArray(da.concatenate(parts), coords=coords, dims=dims, attrs=dict(source.attrs))
 
 
-def _plan(source: GeoBox, geobox: GeoBox, kind: Kind, resampling: Resampling) -> _Plan:
-    ratio = cell_size_metres(geobox) / cell_size_metres(source)
-    if resampling == "auto":
-        coarser = ratio >= 1.5
-        pair: tuple[_Method, _Method] = ("mode", "nearest") if kind == "class" else ("average", "bilinear")
-        resampling = pair[0] if coarser else pair[1]
-    if resampling in {"nearest", "bilinear"}:
-        return _Plan(resampling, 1, 1)
-    coarsen = max(1, int(ratio * 2 / _MOST_SUBCELLS)) if resampling == "average" else 1
-    limit = _MOST_SUBCELLS if resampling == "average" else 4 * _MOST_SUBCELLS
-    return _Plan(resampling, int(np.clip(np.ceil(2 * ratio / coarsen), 3, limit)), coarsen)
-
-
-@lru_cache(maxsize=64)
-def cell_size_metres(geobox: GeoBox) -> float:
-    """Return the median side of the cells of a grid on the ellipsoid [m].
+def chunked(length: int) -> tuple[int, ...]:
+    """Return the sizes of the chunks that tile a length.
 
     Examples
     --------
-    >>> from permagrid.grid import make_geobox
-    >>> round(cell_size_metres(make_geobox("EPSG:6931", 1000, bounds=(0, -2e6, 1e4, -1.99e6))))
-    1000
+    >>> chunked(1030)
+    (512, 512, 6)
     """
-    rows, columns = geobox.shape
-    to_globe = Transformer.from_crs(geobox.crs, "EPSG:4326", always_xy=True)
-    row, column = np.meshgrid(np.linspace(0, rows, 18)[1:-1], np.linspace(0, columns, 18)[1:-1])
-    affine = geobox.affine
-
-    def place(d_row: float, d_column: float) -> tuple[Float, Float]:
-        c, r = column + d_column, row + d_row
-        x = affine.a * c + affine.b * r + affine.c
-        y = affine.d * c + affine.e * r + affine.f
-        longitude, latitude = to_globe.transform(x, y)
-        return np.ravel(longitude), np.ravel(latitude)
-
-    geod = Geod(ellps="WGS84")
-    sides = []
-    for step in ((0.5, 0.0), (0.0, 0.5)):
-        lon1, lat1 = place(-step[0], -step[1])
-        lon2, lat2 = place(*step)
-        seen = np.isfinite(lon1) & np.isfinite(lon2)
-        sides.append(geod.inv(lon1[seen], lat1[seen], lon2[seen], lat2[seen])[2])
-    return float(np.median(np.sqrt(sides[0] * sides[1])))
+    full, rest = divmod(length, CHUNK)
+    return (CHUNK,) * full + ((rest,) if rest else ())
 
 
-@lru_cache(maxsize=16)
-def _source_cells(source: GeoBox, block: GeoBox, subcells: int) -> tuple[Float, Float]:
-    """Return fractional source (row, column) of the points of a block, NaN where unprojectable."""
-    x, y = centres(block, subcells=subcells)
-    if CRS.from_user_input(str(source.crs)) != CRS.from_user_input(str(block.crs)):
-        x, y = Transformer.from_crs(block.crs, source.crs, always_xy=True).transform(x, y)
-    inverse = ~source.affine
-    column = inverse.a * x + inverse.b * y + inverse.c
-    row = inverse.d * x + inverse.e * y + inverse.f
-    if source.crs is not None and source.crs.geographic:
-        turn = 360.0 / abs(source.affine.a)
-        column = np.where(
-            np.isfinite(column), np.mod(np.where(np.isfinite(column), column, 0.0), turn), np.nan
-        )
-    lost = ~(np.isfinite(row) & np.isfinite(column))
-    return np.where(lost, np.nan, row), np.where(lost, np.nan, column)
+def _lookups(source: GeoBox, geobox: GeoBox, whole: GeoBox, plan: Plan) -> da.Array:
+    """Return a chunk per chunk of the grid that holds its lookup.
+
+    Its name says all that it depends on, so that dask makes it once for all layers of one source grid that
+    are computed together, and drops it when the last of them is done.
+    """
+    row, column = place_in(geobox, whole)
+    ingredients = [(str(box.crs), tuple(box.affine), tuple(box.shape)) for box in (source, geobox, whole)]
+
+    def find(block_info: BlockInfo | None = None) -> Lookup | NDArray[np.object_]:
+        if block_info is None:
+            return np.empty((0, 0), dtype=object)
+        (top, bottom), (left, right) = block_info[None]["array-location"]
+        window = slice(row + top, row + bottom), slice(column + left, column + right)
+        return find_lookup(source, whole, window, plan)
+
+    return da.map_blocks(
+        find,
+        chunks=(chunked(geobox.shape[0]), chunked(geobox.shape[1])),
+        dtype=object,
+        meta=np.empty((0, 0), dtype=object),
+        name=f"lookup-{tokenize(CHUNK, plan, ingredients)}",
+    )
 
 
-def is_global(geobox: GeoBox) -> bool:
-    """Return whether a lon/lat grid runs right around the globe, so that its first and last columns meet."""
-    if geobox.crs is None or not geobox.crs.geographic:
-        return False
-    return bool(abs(geobox.shape[1] * geobox.affine.a) >= 360.0 - 0.5 * abs(geobox.affine.a))
+def _brought(source: xr.DataArray, lookups: da.Array, plan: Plan) -> da.Array:
+    """Return a few times of a source on the grid, of dimensions ``(time, y, x)``."""
+    rows, columns = lookups.chunks
+
+    def bring(lookup: Lookup, block_info: BlockInfo | None = None) -> NDArray[np.float32]:
+        if block_info is None:
+            return np.empty((0, 0, 0), dtype="float32")
+        _, (top, bottom), (left, right) = block_info[None]["array-location"]
+        return _resample(source, lookup, plan, (bottom - top, right - left))
+
+    return da.map_blocks(
+        bring,
+        lookups,
+        new_axis=0,
+        chunks=((_steps(source),), rows, columns),
+        dtype="float32",
+        meta=np.empty((0, 0, 0), dtype="float32"),
+        name=f"onto-{uuid4().hex}",
+    )
 
 
-def _resample_block(source: xr.DataArray, block: GeoBox, plan: _Plan) -> NDArray[np.float32]:
-    row, column = _source_cells(source.odc.geobox, block, plan.subcells)
-    look_up = _bilinear if plan.method == "bilinear" else _nearest
-    values = look_up(source, row, column, plan.coarsen)
-    if plan.subcells == 1:
-        return values.astype("float32")
-    rows, columns = block.shape
-    lattice = values.reshape(rows, plan.subcells, columns, plan.subcells).swapaxes(1, 2)
-    points = lattice.reshape(rows, columns, plan.subcells**2)
-    return (_average if plan.method == "average" else _mode)(points).astype("float32")
+def _steps(source: xr.DataArray) -> int:
+    return int(source.shape[0]) if source.ndim == 3 else 1
 
 
-def _average(points: Float) -> Float:
+def _resample(
+    source: xr.DataArray, lookup: Lookup, plan: Plan, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    out = np.full((_steps(source), *shape), np.nan, dtype="float32")
+    combine = {"nearest": _nearest, "bilinear": _bilinear, "average": _average, "mode": _mode}[plan.method]
+    for cells in lookup():
+        size = sum((b - t) * (r - le) for (t, b), (le, r) in cells.windows)
+        steps = int(np.clip(WINDOW_CELLS // size, 1, _STEPS_AT_A_TIME))
+        rows, columns = cells.place
+        for start in range(0, out.shape[0], steps):
+            times = slice(start, min(start + steps, out.shape[0]))
+            values = _read(source, times, cells, plan.coarsen)
+            out[(times, *cells.place)] = combine(values, cells).reshape(
+                -1, rows.stop - rows.start, columns.stop - columns.start
+            )
+    return out
+
+
+def _nearest(values: Float, cells: Cells) -> Float:
+    return values[:, cells.index[:, 0]]
+
+
+def _bilinear(values: Float, cells: Cells) -> Float:
+    if cells.share is None or cells.own is None:
+        raise ValueError("bilinear resampling needs shares")
+    seen = np.isfinite(values)
+    count, points = cells.index.shape
+    matrix = csr_array(
+        (cells.share.ravel(), cells.index.ravel(), np.arange(0, count * points + 1, points, dtype=np.int32)),
+        shape=(count, values.shape[1]),
+    )
+    total = matrix @ np.where(seen, values, 0.0).T
+    # Where all times lack the same cells, what their neighbours count for is found once.
+    patterns = seen[:1] if bool((seen == seen[:1]).all()) else seen
+    weight = matrix @ patterns.T.astype(float)
+    usable = seen[:, cells.own] & (weight.T > 0)
+    return np.where(usable, (total / np.where(weight > 0, weight, 1.0)).T, np.nan)
+
+
+def _average(values: Float, cells: Cells) -> Float:
+    return np.stack([_mean_of_half(step[cells.index]) for step in values])
+
+
+def _mean_of_half(points: Float) -> Float:
+    """Return the mean over the last axis where at least half of it is valid."""
     valid = np.isfinite(points)
     count = valid.sum(axis=-1)
     total = np.where(valid, points, 0.0).sum(axis=-1)
     return np.where(2 * count >= points.shape[-1], total / np.maximum(count, 1), np.nan)
 
 
-def _mode(points: Float) -> Float:
+def _mode(values: Float, cells: Cells) -> Float:
+    return np.stack([_most_frequent(step[cells.index]) for step in values])
+
+
+def _most_frequent(points: Float) -> Float:
     best = np.zeros(points.shape[:-1], dtype=int)
     winner = np.full(points.shape[:-1], np.nan)
-    for code in np.unique(points[np.isfinite(points)]):
+    valid = np.isfinite(points)
+    for code in np.unique(points[valid]):
         count = (points == code).sum(axis=-1)
         ahead = count > best
         best = np.where(ahead, count, best)
         winner = np.where(ahead, code, winner)
-    return np.where(2 * np.isfinite(points).sum(axis=-1) >= points.shape[-1], winner, np.nan)
+    return np.where(2 * valid.sum(axis=-1) >= points.shape[-1], winner, np.nan)
 
 
-def _nearest(source: xr.DataArray, row: Float, column: Float, coarsen: int) -> Float:
-    row, column = np.floor(row / coarsen), np.floor(column / coarsen)
-    return _gather(source, row, column, coarsen)
+def _read(source: xr.DataArray, times: slice, cells: Cells, coarsen: int) -> Float:
+    """Return the values of a lookup's windows, shape ``(time, cells + 1)``; the last one is nodata."""
+    steps = times.stop - times.start
+    parts = [_window(source, times, window, coarsen).reshape(steps, -1) for window in cells.windows]
+    values = np.concatenate([*parts, np.full((steps, 1), np.nan)], axis=1)
+    values[~np.isfinite(values)] = np.nan
+    return values
 
 
-def _bilinear(source: xr.DataArray, row: Float, column: Float, coarsen: int) -> Float:
-    nearest = _gather(source, np.floor(row), np.floor(column), coarsen)
-    top, left = np.floor(row - 0.5), np.floor(column - 0.5)
-    down, across = row - 0.5 - top, column - 0.5 - left
-    total, weight = np.zeros_like(row), np.zeros_like(row)
-    for d_row, d_column in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        share = (down if d_row else 1.0 - down) * (across if d_column else 1.0 - across)
-        value = _gather(source, top + d_row, left + d_column, coarsen)
-        seen = np.isfinite(value)
-        total += np.where(seen, share * np.where(seen, value, 0.0), 0.0)
-        weight += np.where(seen, share, 0.0)
-    usable = np.isfinite(nearest) & (weight > 0)
-    return np.where(usable, total / np.where(weight > 0, weight, 1.0), np.nan)
-
-
-def _gather(source: xr.DataArray, row: Float, column: Float, coarsen: int) -> Float:
-    """Return source values at whole (row, column), reading no more than the window they span."""
-    rows, columns = (-(-size // coarsen) for size in source.shape)
-    out = np.full(row.shape, np.nan)
-    if is_global(source.odc.geobox):
-        column = np.mod(column, columns)
-    with np.errstate(invalid="ignore"):
-        inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-    if not inside.any():
-        return out
-    wanted_rows, wanted_columns = row[inside].astype(int), column[inside].astype(int)
-    top, bottom = int(wanted_rows.min()), int(wanted_rows.max()) + 1
-    values = np.empty(wanted_rows.shape)
-    for left, right in _spans(wanted_columns, columns):
-        here = (wanted_columns >= left) & (wanted_columns < right)
-        if here.any():
-            window = _read(source, (top, bottom), (left, right), coarsen)
-            values[here] = window[wanted_rows[here] - top, wanted_columns[here] - left]
-    out[inside] = values
+def _window(source: xr.DataArray, times: slice, window: tuple[Span, Span], coarsen: int) -> Float:
+    (first, last), (west, east) = window
+    if coarsen == 1:
+        return _values(source, times, (slice(first, last), slice(west, east)))
+    out = np.empty((times.stop - times.start, last - first, east - west))
+    most = max(1, WINDOW_CELLS // coarsen**2)
+    width = min(east - west, most)
+    height = max(1, most // width)
+    for top in range(first, last, height):
+        for left in range(west, east, width):
+            bottom, right = min(top + height, last), min(left + width, east)
+            fine = slice(top * coarsen, bottom * coarsen), slice(left * coarsen, right * coarsen)
+            place = slice(top - first, bottom - first), slice(left - west, right - west)
+            for step in range(times.start, times.stop):
+                values = _values(source, slice(step, step + 1), fine)[0]
+                out[(step - times.start, *place)] = _coarsened(values, (bottom - top, right - left), coarsen)
     return out
 
 
-def _spans(wanted: NDArray[np.int_], columns: int) -> list[tuple[int, int]]:
-    """Return the column ranges to read: two when the wanted cells lie on both sides of a seam."""
-    low, high = int(wanted.min()), int(wanted.max()) + 1
-    middle = columns // 2
-    if high - low < 0.9 * columns:
-        return [(low, high)]
-    west, east = wanted[wanted < middle], wanted[wanted >= middle]
-    if not (west.size and east.size):
-        return [(low, high)]
-    return [(int(west.min()), int(west.max()) + 1), (int(east.min()), int(east.max()) + 1)]
+def _coarsened(fine: Float, shape: tuple[int, int], coarsen: int) -> Float:
+    """Return means of squares of cells, of those that the source has, where half of them are valid."""
+    rows, columns = shape
+
+    def sums(values: Float) -> Float:
+        padded = np.zeros((rows * coarsen, columns * coarsen))
+        padded[: values.shape[0], : values.shape[1]] = values
+        return np.asarray(padded.reshape(rows, coarsen, columns, coarsen).sum(axis=(1, 3)))
+
+    valid = np.isfinite(fine)
+    count = sums(valid.astype(float))
+    there = sums(np.ones(fine.shape))
+    total = sums(np.where(valid, fine, 0.0))
+    return np.where((count > 0) & (2 * count >= there), total / np.maximum(count, 1.0), np.nan)
 
 
-def _read(source: xr.DataArray, rows: tuple[int, int], columns: tuple[int, int], coarsen: int) -> Float:
-    if coarsen == 1:
-        return _values(source, slice(*rows), slice(*columns))
-    strips = []
-    width = (columns[1] - columns[0]) * coarsen
-    step = max(1, _WINDOW_CELLS // max(1, width * coarsen))
-    for top in range(rows[0], rows[1], step):
-        bottom = min(top + step, rows[1])
-        fine = _values(
-            source, slice(top * coarsen, bottom * coarsen), slice(columns[0] * coarsen, columns[1] * coarsen)
-        )
-        strips.append(_coarsened(fine, bottom - top, columns[1] - columns[0], coarsen))
-    return np.concatenate(strips)
-
-
-def _coarsened(fine: Float, rows: int, columns: int, coarsen: int) -> Float:
-    padded = np.full((rows * coarsen, columns * coarsen), np.nan)
-    padded[: fine.shape[0], : fine.shape[1]] = fine
-    points = padded.reshape(rows, coarsen, columns, coarsen).swapaxes(1, 2).reshape(rows, columns, -1)
-    return _average(points)
-
-
-def _values(source: xr.DataArray, rows: slice, columns: slice) -> Float:
-    window = source.isel({source.dims[-2]: rows, source.dims[-1]: columns})
-    return np.asarray(window.compute(scheduler="synchronous").values, dtype=float)
+def _values(source: xr.DataArray, times: slice, window: Window) -> Float:
+    """Return part of a source, shape ``(time, rows, columns)``."""
+    y, x = source.dims[-2:]
+    part = source.variable.isel({y: window[0], x: window[1]})
+    if source.ndim == 3:
+        part = part.isel({source.dims[0]: times})
+    values = np.asarray(part.compute(scheduler="synchronous").values, dtype=float)
+    return values.reshape(-1, *values.shape[-2:])

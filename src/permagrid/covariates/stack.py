@@ -1,24 +1,30 @@
 """The covariate stack: lazy layers written chunk by chunk to Zarr, and opened as one dataset."""
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import rmtree
+from uuid import uuid4
 
 import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
+from permagrid.covariates.lazy import DAMAGE, sentence
 from permagrid.covariates.resample import CHUNK
 from permagrid.covariates.table import Covariate, varies
-from permagrid.grid import blocks, inside_region, lonlat
+from permagrid.errors import PermagridError
+from permagrid.grid import Window, blocks, inside_region, lonlat
+from permagrid.threads import pool
 
 Layer = tuple[str, str | None]
 """A covariate's name, and its epoch such as ``1980-1984`` or None where it does not vary."""
+
+_EMPTY = np.empty((0, 0), dtype="float32")
 
 
 def stack_layers(covariates: Mapping[str, Covariate], epochs: Iterable[str]) -> list[Layer]:
@@ -59,27 +65,32 @@ def store_layers(
         Chunks in work at a time.
     progress
         Called with the chunks done and in all.
+
+    Raises
+    ------
+    PermagridError
+        If a source cannot be read; no store of the call appears under its name then.
     """
     if not layers:
         return
     partial = {path: path.with_name(f"{path.name}.partial") for path in layers}
     stores = {path: _new_store(partial[path], geobox) for path in layers}
     windows = list(blocks(geobox.shape, CHUNK))
-    done = 0
 
-    def write(window: tuple[slice, slice]) -> None:
-        rows, columns = window
-        inside = None
-        if region is not None:
-            inside = inside_region(*lonlat(geobox[rows, columns]), region)
+    def write(window: Window) -> None:
+        inside = None if region is None else inside_region(*lonlat(geobox, window), region)
         parts = dask.compute(*(layer.data[window] for layer in layers.values()), scheduler="synchronous")
         for path, values in zip(layers, parts, strict=True):
             stores[path][window] = values if inside is None else np.where(inside, values, np.nan)
 
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(write, windows):
-            done += 1
-            progress(done, len(windows))
+    with pool(workers) as threads:
+        try:
+            for done, _ in enumerate(threads.map(write, windows), start=1):
+                progress(done, len(windows))
+        except BaseException:
+            # Chunks that wait are not worth computing any more.
+            threads.shutdown(wait=True, cancel_futures=True)
+            raise
     for path, temporary in partial.items():
         if path.exists():
             rmtree(path)
@@ -117,11 +128,16 @@ def open_stack(
     -------
     xarray.Dataset
         Variables of dimensions ``(y, x)``, or ``(epoch, y, x)`` for those that vary.
+
+    Raises
+    ------
+    PermagridError
+        If a store is missing, damaged or of another grid; when values are read, too.
     """
     variables: dict[str, xr.DataArray] = {}
     for name, covariate in covariates.items():
         mine = {epoch: path for (layer, epoch), path in stores.items() if layer == name}
-        arrays = {epoch: da.from_zarr(str(path)) for epoch, path in mine.items()}
+        arrays = {epoch: _opened(path, geobox) for epoch, path in mine.items()}
         attrs = {
             "units": covariate.unit,
             "long_name": covariate.long_name or name,
@@ -140,6 +156,50 @@ def open_stack(
     return xr.Dataset(variables).assign_coords(xr_coords(geobox))
 
 
+class _Stored:
+    """A stored layer as dask sees it; what goes wrong in reading names the store."""
+
+    def __init__(self, path: Path, array: zarr.Array) -> None:
+        self.path, self.array = path, array
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, key: Window) -> NDArray[np.float32]:
+        try:
+            return np.asarray(self.array[key])
+        except DAMAGE as error:
+            raise _damaged(self.path, error) from error
+
+
+def _damaged(path: Path, error: BaseException) -> PermagridError:
+    return PermagridError(
+        f"{path}: the stored layer is damaged ({sentence(error)}); delete it, and it is made anew"
+    )
+
+
+def _opened(path: Path, geobox: GeoBox) -> da.Array:
+    try:
+        array = zarr.open_array(str(path), mode="r")
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
+    if array.shape != tuple(geobox.shape):
+        raise PermagridError(f"{path}: has {array.shape} cells, the grid has {tuple(geobox.shape)}")
+    stored = _Stored(path, array)
+    return da.from_array(
+        stored, chunks=array.chunks, name=f"stored-{uuid4().hex}", asarray=False, meta=_EMPTY
+    )
+
+
 def at_epoch(stack: xr.Dataset, epoch: str) -> xr.Dataset:
-    """Return the layers that hold for one epoch, all of dimensions ``(y, x)``."""
-    return stack.sel(epoch=epoch, drop=True) if "epoch" in stack.dims else stack
+    """Return the layers that hold for one epoch, all of dimensions ``(y, x)``.
+
+    Raises
+    ------
+    PermagridError
+        If the stack has epochs, but not this one.
+    """
+    if "epoch" not in stack.dims:
+        return stack
+    held = [str(name) for name in stack["epoch"].values]
+    if epoch not in held:
+        raise PermagridError(f"no covariates for epoch {epoch}; the stack has {', '.join(held)}")
+    return stack.sel(epoch=epoch, drop=True)

@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
-from permagrid.covariates.resample import CHUNK, Kind
+from permagrid.covariates.lookup import Kind, Resampling
+from permagrid.covariates.resample import BlockInfo, chunked, onto
 from permagrid.errors import PermagridError, did_you_mean
-from permagrid.grid import Float, lonlat
+from permagrid.grid import Float, lonlat, place_in
 from permagrid.registry import Table
 
 Years = tuple[int, int]
@@ -43,10 +46,15 @@ class Covariate:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the covariates that this one is made from."""
-        single = self.keywords.get("input")
-        several = self.keywords.get("inputs", ())
-        return (*((single,) if single else ()), *several)
+        """Names of the covariates that this one is made from, stated or by default of its method."""
+        single, several = self._keyword("input"), self._keyword("inputs")
+        return (*((str(single),) if single else ()), *(several or ()))
+
+    def _keyword(self, name: str) -> Any:
+        if name in self.keywords or self.method not in COVARIATES:
+            return self.keywords.get(name)
+        parameter = COVARIATES.keywords(self.method).get(name)
+        return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
 @dataclass(frozen=True)
@@ -62,27 +70,47 @@ class Request:
     root: Path
     """Folder from which relative paths start."""
     build: Callable[[str, GeoBox], xr.DataArray]
-    """Makes another covariate of the study for the same epoch, on any grid."""
+    """Makes another covariate of the study for the same epoch, on this grid or around a part of it."""
+    whole: GeoBox
+    """The grid of the study, which `geobox` is, or is a part of: it decides on the resampling."""
 
     def path(self, path: str) -> str:
         """Return `path` from the root, unless it is absolute or a URL."""
         return path if "://" in path or Path(path).is_absolute() else str(self.root / path)
 
+    def onto(self, source: xr.DataArray, *, resampling: Resampling = "auto") -> xr.DataArray:
+        """Return a source on the grid, in the way of the covariate's kind; see `resample.onto`."""
+        kind = self.covariate.kind
+        return onto(source, self.geobox, kind=kind, resampling=resampling, whole=self.whole)
+
 
 CovariateMethod = Callable[..., xr.DataArray]
 COVARIATES: Table[CovariateMethod] = Table("covariate")
-"""Covariate methods ``(request, *, ...) -> DataArray`` with ``units`` in its attributes."""
+"""Covariate methods ``(request, *, ...) -> DataArray``, lazy, on the request's grid."""
 
 
 def varies(name: str, covariates: Mapping[str, Covariate]) -> bool:
-    """Return whether a covariate differs between epochs, itself or through what it is made from."""
+    """Return whether a covariate differs between epochs, itself or through what it is made from.
+
+    Raises
+    ------
+    PermagridError
+        If a name is unknown, or the covariate is made from itself.
+    """
     covariate = _find(name, covariates)
     own = covariate.years is not None and not covariate.static
-    return own or any(varies(other, covariates) for other in covariate.inputs)
+    others = {key: value for key, value in covariates.items() if key != name}
+    return any([own, *(varies(other, others) for other in covariate.inputs)])
 
 
 def build(
-    name: str, covariates: Mapping[str, Covariate], geobox: GeoBox, *, epoch: Years | None, root: Path
+    name: str,
+    covariates: Mapping[str, Covariate],
+    geobox: GeoBox,
+    *,
+    epoch: Years | None,
+    root: Path,
+    whole: GeoBox | None = None,
 ) -> xr.DataArray:
     """Return one covariate on a grid, lazily, for an epoch.
 
@@ -98,6 +126,9 @@ def build(
         First and last year; ignored by covariates that do not vary.
     root
         Folder from which relative paths start.
+    whole
+        The grid that `geobox` is a part of, or a rim around, where it is one: cells then get the very
+        values that they have in the whole.
 
     Returns
     -------
@@ -111,15 +142,39 @@ def build(
     """
     covariate = _find(name, covariates)
     others = {key: value for key, value in covariates.items() if key != name}
+    whole = geobox if whole is None else whole
+    span = epoch if varies(name, covariates) else None
 
     def another(wanted: str, box: GeoBox) -> xr.DataArray:
-        return build(wanted, others, box, epoch=epoch, root=root)
+        return build(wanted, others, box, epoch=epoch, root=root, whole=whole)
 
-    request = Request(covariate, geobox, epoch, root, another)
+    request = Request(covariate, geobox, span, root, another, whole)
     array = COVARIATES[covariate.method](request, **covariate.keywords)
-    return array.rename(name).assign_attrs(
+    grids = [(str(box.crs), tuple(box.affine), tuple(box.shape)) for box in (geobox, whole)]
+    recipe = tokenize(repr([covariate, *_ancestors(name, covariates)]), span, str(root), grids)
+    return _named(array, f"{name}-{recipe}").assign_attrs(
         units=covariate.unit, long_name=covariate.long_name or name, kind=covariate.kind
     )
+
+
+def _named(array: xr.DataArray, key: str) -> xr.DataArray:
+    """Return an array under a name that says how it is made.
+
+    Where several covariates are made from it and computed together, dask then makes it once.
+    """
+    data = da.map_blocks(_unchanged, array.data, name=key, dtype="float32", meta=np.empty((0, 0), "float32"))
+    return array.copy(data=data).rename(key.rpartition("-")[0])
+
+
+def _unchanged(values: NDArray[Any]) -> NDArray[np.float32]:
+    return values.astype("float32", copy=False)
+
+
+def _ancestors(name: str, covariates: Mapping[str, Covariate]) -> list[Covariate]:
+    found: list[Covariate] = []
+    for other in covariates[name].inputs:
+        found += [_find(other, covariates), *_ancestors(other, covariates)]
+    return found
 
 
 def _find(name: str, covariates: Mapping[str, Covariate]) -> Covariate:
@@ -128,18 +183,52 @@ def _find(name: str, covariates: Mapping[str, Covariate]) -> Covariate:
     return covariates[name]
 
 
-def pointwise(geobox: GeoBox, function: Callable[[Float, Float], Float]) -> xr.DataArray:
-    """Return ``function(longitude, latitude)`` at every cell centre, lazily and in chunks."""
-    rows, columns = geobox.shape
+def pointwise(
+    geobox: GeoBox, function: Callable[[Float, Float], Float], *, whole: GeoBox | None = None
+) -> xr.DataArray:
+    """Return ``function(longitude, latitude)`` at every cell centre, lazily and in chunks.
 
-    def one(
-        block_info: dict[int | None, dict[str, list[tuple[int, int]]]] | None = None,
-    ) -> NDArray[np.float32]:
-        if block_info is None:
-            return np.empty((0, 0), dtype="float32")
-        (top, bottom), (left, right) = block_info[None]["array-location"]
-        return np.asarray(function(*lonlat(geobox[top:bottom, left:right])), dtype="float32")
+    Parameters
+    ----------
+    geobox
+        The grid.
+    function
+        From arrays [degree] to an array of their shape.
+    whole
+        The grid that `geobox` is a part of, where it is one.
+    """
+    places = _places(geobox, geobox if whole is None else whole)
 
-    chunks = da.core.normalize_chunks((CHUNK, CHUNK), shape=(rows, columns))
-    data = da.map_blocks(one, chunks=chunks, dtype="float32", meta=np.empty((0, 0), dtype="float32"))
+    def one(lonlats: Float) -> NDArray[np.float32]:
+        longitude, latitude = lonlats
+        return np.asarray(function(longitude, latitude), dtype="float32")
+
+    data = da.map_blocks(
+        one,
+        places,
+        drop_axis=0,
+        dtype="float32",
+        meta=np.empty((0, 0), dtype="float32"),
+        name=f"pointwise-{uuid4().hex}",
+    )
     return xr.DataArray(data, coords=xr_coords(geobox), dims=geobox.dimensions)
+
+
+def _places(geobox: GeoBox, whole: GeoBox) -> da.Array:
+    """Return longitude and latitude, of dimensions (2, y, x), found once for all layers of a grid."""
+    row, column = place_in(geobox, whole)
+
+    def one(block_info: BlockInfo | None = None) -> Float:
+        if block_info is None:
+            return np.empty((0, 0, 0))
+        _, (top, bottom), (left, right) = block_info[None]["array-location"]
+        return np.stack(lonlat(whole, (slice(row + top, row + bottom), slice(column + left, column + right))))
+
+    grids = [(str(box.crs), tuple(box.affine), tuple(box.shape)) for box in (geobox, whole)]
+    return da.map_blocks(
+        one,
+        chunks=((2,), chunked(geobox.shape[0]), chunked(geobox.shape[1])),
+        dtype="float64",
+        meta=np.empty((0, 0, 0)),
+        name=f"lonlat-{tokenize(chunked(geobox.shape[0]), grids)}",
+    )

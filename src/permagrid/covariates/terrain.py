@@ -1,16 +1,16 @@
 """Slope and aspect of an elevation covariate, true on any grid and at any latitude."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 
-from permagrid.covariates.resample import CHUNK
+from permagrid.covariates.resample import BlockInfo, chunked
 from permagrid.covariates.table import COVARIATES, Request
-from permagrid.grid import Float, lonlat
+from permagrid.grid import Float, lonlat, place_in
 
 _EQUATORIAL_RADIUS = 6378137.0
 _ECCENTRICITY_SQUARED = 0.00669437999014
@@ -21,7 +21,7 @@ def slope(request: Request, *, input: str = "elevation") -> xr.DataArray:
     """Return the slope of an elevation covariate [degree].
 
     Central differences (Zevenbergen and Thorne 1987, doi:10.1002/esp.3290120107) over true distances
-    on the ellipsoid. A missing neighbour counts as level with the cell.
+    on the ellipsoid. Beside a missing neighbour the slope goes on as it is on the other side of the cell.
     """
     return _from_gradient(request, input, lambda east, north: np.degrees(np.arctan(np.hypot(east, north))))
 
@@ -58,36 +58,40 @@ def eastness(request: Request, *, input: str = "elevation") -> xr.DataArray:
 
 
 def _from_gradient(request: Request, name: str, measure: Callable[[Float, Float], Float]) -> xr.DataArray:
-    geobox = request.geobox
-    # One ring of cells more, so that cells at the edge of the grid have neighbours.
-    padded = request.build(name, geobox.pad(1)).data.rechunk(CHUNK)
-    rows, columns = geobox.shape
+    geobox, whole = request.geobox, request.whole
+    # Faults in the files show now, not when the first block is computed.
+    coords = request.build(name, geobox).coords
 
-    def one(
-        block_info: dict[int | None, dict[str, list[tuple[int, int]]]] | None = None,
-    ) -> NDArray[np.float32]:
+    def one(block_info: BlockInfo | None = None) -> NDArray[np.float32]:
         if block_info is None:
             return np.empty((0, 0), dtype="float32")
         (top, bottom), (left, right) = block_info[None]["array-location"]
-        ring = padded[top : bottom + 2, left : right + 2].compute(scheduler="synchronous")
-        east, north = gradient(ring.astype(float), geobox.pad(1)[top : bottom + 2, left : right + 2])
-        return np.asarray(measure(east, north), dtype="float32")
+        # A ring of cells more, so that cells at the edge of the block have neighbours.
+        ring = geobox[top:bottom, left:right].pad(1)
+        elevation = request.build(name, ring).data.compute(scheduler="synchronous").astype(float)
+        row, column = place_in(ring, whole)
+        window = slice(row, row + ring.shape[0]), slice(column, column + ring.shape[1])
+        return np.asarray(measure(*gradient(elevation, *lonlat(whole, window))), dtype="float32")
 
-    chunks = da.core.normalize_chunks((CHUNK, CHUNK), shape=(rows, columns))
-    data = da.map_blocks(one, chunks=chunks, dtype="float32", meta=np.empty((0, 0), dtype="float32"))
-    template = request.build(name, geobox)
-    return template.copy(data=data)
+    data = da.map_blocks(
+        one,
+        chunks=(chunked(geobox.shape[0]), chunked(geobox.shape[1])),
+        dtype="float32",
+        meta=np.empty((0, 0), dtype="float32"),
+        name=f"gradient-{uuid4().hex}",
+    )
+    return xr.DataArray(data, coords=coords, dims=geobox.dimensions)
 
 
-def gradient(elevation: Float, geobox: GeoBox) -> tuple[Float, Float]:
+def gradient(elevation: Float, longitude: Float, latitude: Float) -> tuple[Float, Float]:
     """Return the rise towards true east and true north of every cell that has a ring around it [1].
 
     Parameters
     ----------
     elevation
         Shape ``(rows, columns)``, NaN as nodata [m].
-    geobox
-        Its grid, in any CRS.
+    longitude, latitude
+        Of the cell centres of its grid, in any CRS [degree].
 
     Returns
     -------
@@ -103,11 +107,12 @@ def gradient(elevation: Float, geobox: GeoBox) -> tuple[Float, Float]:
     --------
     >>> from permagrid.grid import make_geobox
     >>> grid = make_geobox("EPSG:3413", 1000, bounds=(0, -2_003_000, 3_000, -2_000_000))
-    >>> east, north = gradient(np.array([[0.0, 10, 20]] * 3), grid)
+    >>> east, north = gradient(np.array([[0.0, 10, 20]] * 3), *lonlat(grid))
     >>> bool(0.0098 < np.hypot(east, north)[0, 0] < 0.0102)
     True
     """
-    longitude, latitude = lonlat(geobox)
+    nowhere = ~(np.isfinite(longitude) & np.isfinite(latitude))
+    longitude, latitude = np.where(nowhere, np.nan, longitude), np.where(nowhere, np.nan, latitude)
     position = _positions(longitude, latitude)
     lon, lat = np.radians(longitude[1:-1, 1:-1]), np.radians(latitude[1:-1, 1:-1])
     east_axis = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)], axis=-1)
@@ -125,25 +130,30 @@ def gradient(elevation: Float, geobox: GeoBox) -> tuple[Float, Float]:
 
 
 def _rises(elevation: Float) -> tuple[Float, Float]:
+    """Return the rise over two cells along rows and along columns."""
     centre = elevation[1:-1, 1:-1]
 
-    def beside(neighbour: Float) -> Float:
-        return np.where(np.isfinite(neighbour), neighbour, centre)
+    def rise(before: Float, after: Float) -> Float:
+        onward, backward = after - centre, centre - before
+        onward = np.where(np.isfinite(onward), onward, backward)
+        backward = np.where(np.isfinite(backward), backward, onward)
+        both = onward + backward
+        return np.where(np.isfinite(centre), np.where(np.isfinite(both), both, 0.0), np.nan)
 
-    row = beside(elevation[1:-1, 2:]) - beside(elevation[1:-1, :-2])
-    column = beside(elevation[2:, 1:-1]) - beside(elevation[:-2, 1:-1])
-    return np.where(np.isfinite(centre), row, np.nan), np.where(np.isfinite(centre), column, np.nan)
+    return (
+        rise(elevation[1:-1, :-2], elevation[1:-1, 2:]),
+        rise(elevation[:-2, 1:-1], elevation[2:, 1:-1]),
+    )
 
 
 def _positions(longitude: Float, latitude: Float) -> Float:
-    with np.errstate(invalid="ignore"):
-        lon, lat = np.radians(longitude), np.radians(latitude)
-        normal = _EQUATORIAL_RADIUS / np.sqrt(1.0 - _ECCENTRICITY_SQUARED * np.sin(lat) ** 2)
-        return np.stack(
-            [
-                normal * np.cos(lat) * np.cos(lon),
-                normal * np.cos(lat) * np.sin(lon),
-                normal * (1.0 - _ECCENTRICITY_SQUARED) * np.sin(lat),
-            ],
-            axis=-1,
-        )
+    lon, lat = np.radians(longitude), np.radians(latitude)
+    normal = _EQUATORIAL_RADIUS / np.sqrt(1.0 - _ECCENTRICITY_SQUARED * np.sin(lat) ** 2)
+    return np.stack(
+        [
+            normal * np.cos(lat) * np.cos(lon),
+            normal * np.cos(lat) * np.sin(lon),
+            normal * (1.0 - _ECCENTRICITY_SQUARED) * np.sin(lat),
+        ],
+        axis=-1,
+    )

@@ -16,6 +16,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from permagrid.errors import PermagridError
 from permagrid.registry import Table
 
 Task = Literal["value", "class"]
@@ -31,10 +32,10 @@ def random_forest(
     seed: int,
     *,
     n_estimators: int = 500,
-    max_features: float | str | None = None,
+    max_features: float | Literal["sqrt", "log2"] | None = None,
     min_samples_leaf: int = 1,
     max_depth: int | None = None,
-    class_weight: str | None = None,
+    class_weight: Literal["balanced"] | None = None,
 ) -> BaseEstimator:
     """Return a random forest (Breiman 2001, doi:10.1023/A:1010933404324).
 
@@ -49,7 +50,18 @@ def random_forest(
         root for classes if left out.
     class_weight
         ``balanced`` weighs classes by their inverse frequency; for classes only.
+
+    Raises
+    ------
+    PermagridError
+        If a keyword is out of its range, or `class_weight` is given for values.
     """
+    _above("random_forest", 1, n_estimators=n_estimators, min_samples_leaf=min_samples_leaf)
+    _above("random_forest", 1, max_depth=1 if max_depth is None else max_depth)
+    if isinstance(max_features, float | int) and not 0.0 < max_features <= 1.0:
+        raise PermagridError(f"random_forest: max_features is a share above 0 to 1, found {max_features:g}")
+    if task == "value" and class_weight is not None:
+        raise PermagridError("random_forest: class_weight is for classes, and the target is a value")
     shared = {
         "n_estimators": n_estimators,
         "min_samples_leaf": min_samples_leaf,
@@ -59,8 +71,9 @@ def random_forest(
         "n_jobs": 1,
     }
     if task == "value":
-        return RandomForestRegressor(max_features=max_features or 1 / 3, **shared)
-    return RandomForestClassifier(max_features=max_features or "sqrt", class_weight=class_weight, **shared)
+        return RandomForestRegressor(max_features=_share(max_features) or 1 / 3, **shared)
+    chosen = _share(max_features) or "sqrt"
+    return RandomForestClassifier(max_features=chosen, class_weight=class_weight, **shared)
 
 
 @LEARNERS.register
@@ -84,7 +97,16 @@ def gradient_boosting(
         Seed of the estimator.
     max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
         As in scikit-learn's histogram-based gradient boosting.
+
+    Raises
+    ------
+    PermagridError
+        If a keyword is out of its range.
     """
+    _above("gradient_boosting", 1, max_iter=max_iter, min_samples_leaf=min_samples_leaf)
+    _above("gradient_boosting", 2, max_leaf_nodes=max_leaf_nodes)
+    _above("gradient_boosting", 0, l2_regularization=l2_regularization)
+    _above("gradient_boosting", 1e-9, learning_rate=learning_rate)
     keywords = {
         "max_iter": max_iter,
         "learning_rate": learning_rate,
@@ -112,10 +134,27 @@ def climate_linear(task: Task, seed: int, *, C: float = 1.0) -> BaseEstimator:
         Seed of the estimator.
     C
         Inverse strength of the penalty of the logistic regression.
+
+    Raises
+    ------
+    PermagridError
+        If a keyword is out of its range.
     """
+    _above("climate_linear", 1e-9, C=C)
     if task == "value":
         return make_pipeline(StandardScaler(), StableLinearRegression())
     return make_pipeline(StandardScaler(), StableLogisticRegression(C=C, max_iter=1000, random_state=seed))
+
+
+def _above(learner: str, least: float, **keywords: float) -> None:
+    for name, value in keywords.items():
+        if not value >= least:
+            raise PermagridError(f"{learner}: {name} must be at least {least:g}, found {value:g}")
+
+
+def _share(max_features: float | str | None) -> float | str | None:
+    """Return a share as a float: 1 is all covariates, where scikit-learn would take one."""
+    return float(max_features) if isinstance(max_features, int) else max_features
 
 
 class StableLinearRegression(LinearRegression):  # type: ignore[misc]
@@ -163,7 +202,7 @@ def build_learner(name: str, task: Task, seed: int, keywords: dict[str, Any]) ->
     Raises
     ------
     PermagridError
-        If the table has no such learner.
+        If the table has no such learner, or a keyword is out of its range.
 
     Examples
     --------

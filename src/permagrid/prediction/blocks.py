@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, Window, blocks
+from permagrid.threads import pool
 
 _ROWS_AT_A_TIME = 32768
 
@@ -82,12 +83,12 @@ def predict_blocks(
     def work(window: Window) -> Block:
         return _predict_block(predict, stack, covariates, window, (outputs, valid_range))
 
-    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
+    with threadpool_limits(1), pool(workers) as threads:
         waiting: deque[Future[Block]] = deque()
         for window in blocks((rows, columns), block):
-            waiting.append(pool.submit(work, window))
-            # No more than this many results exist at once, however slowly they are taken.
-            if len(waiting) > 2 * workers:
+            waiting.append(threads.submit(work, window))
+            # No more results than this exist at once, however slowly they are taken.
+            if len(waiting) == 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -48,6 +48,8 @@ class Legend:
     """The colours, by increasing value."""
     cf_standard_name: str | None = None
     """Standard name of the CF conventions, where one fits."""
+    open_ends: Literal["neither", "min", "max", "both"] = "neither"
+    """Ends beyond which values are to be expected; they are drawn in the outermost colour."""
 
     def __post_init__(self) -> None:
         values = [stop.value for stop in self.stops]
@@ -89,22 +91,21 @@ def unit_label(unit: str) -> str:
 
 _COLD_TO_WARM = [
     "#001261",
-    "#033e7d",
-    "#1e6f9d",
-    "#71a8c4",
-    "#c9dde7",
+    "#033d7c",
+    "#1b6a9a",
+    "#5595b7",
+    "#97bfd3",
     "#ece5e0",
-    "#eacebd",
-    "#d39774",
-    "#be6533",
-    "#8b2706",
-    "#590008",
+    "#ddaf94",
+    "#c77b4f",
+    "#a6481e",
 ]
-"""Diverging, lightest at the centre: "vik" of Crameri et al. (2020), doi:10.1038/s41467-020-19160-7."""
+"""From -10 to +6 degC: the colours of "vik" (Crameri et al., 2020, doi:10.1038/s41467-020-19160-7), so
+placed that CIE lightness falls by 8 for every degree away from 0 degC, on either side alike."""
 _UNDER_TO_OVER = ["#2d004b", "#70589f", "#bfbbda", "#f6f6f7", "#fdc57f", "#d0730f", "#7f3b08"]
 """Diverging purple to orange, so that an error is not mistaken for a temperature (ColorBrewer PuOr)."""
 _SEQUENTIAL = ["#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725"]
-"""Perceptually uniform: viridis."""
+"""Viridis, perceptually uniform."""
 _ICE = ["#eaf2f6", "#a8cee1", "#6ca9cd", "#3d82b8", "#235a9e", "#203479"]
 """Pale to deep blue at even steps of CIE lightness."""
 _UNCERTAINTY = ["#f8f0e5", "#eac19d", "#df8e6f", "#c55d5b", "#993758", "#5c2258"]
@@ -141,20 +142,22 @@ LEGENDS: dict[str, Legend] = {
             "Mean annual ground temperature",
             "degC",
             "continuous",
-            _ramp((-15, -12, -9, -6, -2, 0, 2, 6, 9, 12, 15), _COLD_TO_WARM),
+            _ramp((-10, -8, -6, -4, -2, 0, 2, 4, 6), _COLD_TO_WARM),
             "temperature_in_ground",
+            "both",
         ),
         Legend(
             "active_layer_thickness",
             "Active-layer thickness",
             "cm",
             "continuous",
-            _spread(0, 300, _SEQUENTIAL),
+            _ramp((25, 50, 75, 100, 150, 200, 300), _SEQUENTIAL),
             "permafrost_active_layer_thickness",
+            "both",
         ),
         Legend(
             "permafrost_presence",
-            "Permafrost",
+            "Permafrost presence",
             "1",
             "classes",
             (LegendStop(0, "#e9d8a6", "no permafrost"), LegendStop(1, "#1f5f99", "permafrost")),
@@ -183,7 +186,7 @@ LEGENDS: dict[str, Legend] = {
     )
 }
 """Variable -> its legend. Ranges are fixed, so that maps of different epochs and studies compare;
-values beyond a range take the outermost colour."""
+values beyond a range take the outermost colour. Thaw depths are resolved where most of them lie."""
 
 
 def legend_for(variable: str, *, unit: str, valid_range: tuple[float, float] | None = None) -> Legend:
@@ -256,7 +259,7 @@ def difference_legend(legend: Legend, *, limit: float, title: str = "Error (map 
     """
     low, high = _range(legend.variable, (-limit, limit))
     stops = _spread(low, high, _UNDER_TO_OVER)
-    return Legend(f"{legend.variable}_difference", title, legend.unit, "continuous", stops)
+    return Legend(f"{legend.variable}_difference", title, legend.unit, "continuous", stops, None, "both")
 
 
 def _title(variable: str) -> str:

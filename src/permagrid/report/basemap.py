@@ -1,7 +1,7 @@
 """Coastlines, borders and a graticule in any projection, right at the poles and the antimeridian."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
@@ -72,11 +72,32 @@ def project_lines(lines: Sequence[Line], crs: str, bounds: Bounds) -> list[Line]
     >>> len(project_lines([across], "EPSG:4326", Bounds(-180, 60, 180, 80)))
     2
     """
-    target = pyproj.CRS.from_user_input(crs)
-    transformer = pyproj.Transformer.from_crs("EPSG:4326", target, always_xy=True)
-    dense = [_densify(line) for line in lines]
+    return _project_dense([_densify(line) for line in lines], crs, bounds)
+
+
+@lru_cache(maxsize=16)
+def basemap(layer: Literal["coastlines", "borders"], crs: str, bounds: Bounds) -> tuple[Line, ...]:
+    """Return the coastlines or country borders on a map; the maps of one report share their lines.
+
+    Examples
+    --------
+    >>> len(basemap("borders", "EPSG:4326", Bounds(0, 60, 40, 80))) > 3
+    True
+    """
+    return tuple(_project_dense(_dense_world(layer), crs, bounds))
+
+
+@cache
+def _dense_world(layer: Literal["coastlines", "borders"]) -> tuple[Line, ...]:
+    return tuple(_densify(line) for line in world_lines(layer))
+
+
+def _project_dense(dense: Sequence[Line], crs: str, bounds: Bounds) -> list[Line]:
+    """Project lines without pieces longer than `_STEP`, cut them at the seam, and clip them."""
     if not dense:
         return []
+    target = pyproj.CRS.from_user_input(crs)
+    transformer = pyproj.Transformer.from_crs("EPSG:4326", target, always_xy=True)
     longitude, latitude = np.concatenate(dense).T
     x, y = transformer.transform(_wrap(longitude), latitude)
     xy = np.column_stack([x, y])
@@ -156,7 +177,9 @@ def _densify(line: Line) -> Line:
     middle = np.cos(np.radians((latitude[1:] + latitude[:-1]) / 2))
     length = np.hypot(np.diff(longitude) * middle, np.diff(latitude))
     count = np.maximum(np.ceil(length / _STEP), 1).astype(int)
-    position = np.concatenate([i + np.arange(n) / n for i, n in enumerate(count)] + [[float(len(count))]])
+    piece = np.repeat(np.arange(len(count)), count)
+    within = np.arange(len(piece)) - np.repeat(np.cumsum(count) - count, count)
+    position = np.append(piece + within / count[piece], float(len(count)))
     known = np.arange(len(line))
     return np.column_stack([np.interp(position, known, longitude), np.interp(position, known, latitude)])
 

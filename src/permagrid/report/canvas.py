@@ -1,18 +1,27 @@
 """What all figures share: fonts, colours from legends, names as people read them, and PNG bytes."""
 
-import io
 from collections.abc import Callable
 from functools import wraps
 from itertools import pairwise
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap, Normalize
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import (
+    BoundaryNorm,
+    Colormap,
+    FuncNorm,
+    LinearSegmentedColormap,
+    ListedColormap,
+    Normalize,
+)
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from permagrid.products.legend import Legend
+from permagrid.report.png import small_png
 
 DPI = 150
 """Resolution of all figures [dots per inch]."""
@@ -20,8 +29,10 @@ INK = "#22303c"
 """Colour of text and axes."""
 QUIET = "#6b7a86"
 """Colour of secondary text."""
-NODATA = "#d9dcdf"
-"""Colour of cells without data."""
+NODATA = "#c6cbd0"
+"""Colour of cells without data: a grey that the pale middle of a diverging legend stands out from."""
+_SHADES = 97
+"""Colours of a continuous legend; two legends and the letters of a figure fit into one palette."""
 FOLD_COLOURS = ("#8d99a3", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 """Random folds grey, then colours of Okabe and Ito (2008) that colour-blind readers tell apart."""
 _STYLE: dict[Any, Any] = {
@@ -66,10 +77,9 @@ def styled(draw: Callable[_Parameters, Figure]) -> Callable[_Parameters, bytes]:
     @wraps(draw)
     def drawn(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> bytes:
         with mpl.rc_context(_STYLE):
-            figure = draw(*args, **kwargs)
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", metadata={"Software": None})
-            return buffer.getvalue()
+            canvas = FigureCanvasAgg(draw(*args, **kwargs))
+            canvas.draw()
+            return small_png(np.asarray(canvas.buffer_rgba())[..., :3])
 
     return drawn
 
@@ -81,6 +91,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 def colormap(legend: Legend) -> tuple[Colormap, Normalize]:
     """Return the colours of `legend` as matplotlib draws them; cells without data are grey.
+
+    All stops of a continuous legend are equally far apart, on maps and on the bar.
 
     Parameters
     ----------
@@ -100,12 +112,16 @@ def colormap(legend: Legend) -> tuple[Colormap, Normalize]:
     norm: Normalize
     cmap: Colormap
     if legend.kind == "continuous":
-        norm = Normalize(values[0], values[-1], clip=True)
-        ramp = [
-            ((value - values[0]) / (values[-1] - values[0]), colour)
-            for value, colour in zip(values, colours, strict=True)
-        ]
-        cmap = LinearSegmentedColormap.from_list(legend.variable, ramp, N=512)
+        places = np.linspace(0.0, 1.0, len(values))
+
+        def place(value: Any) -> Any:
+            return np.interp(value, values, places)
+
+        def back(place: Any) -> Any:
+            return np.interp(place, places, values)
+
+        norm = FuncNorm((place, back), vmin=values[0], vmax=values[-1], clip=True)
+        cmap = LinearSegmentedColormap.from_list(legend.variable, colours, N=_SHADES)
     else:
         if legend.kind == "zones":
             edges = [min(0.0, values[0] - 1.0), *values]

@@ -15,21 +15,27 @@ from markupsafe import Markup
 
 from permagrid.errors import PermagridError
 from permagrid.products.legend import LEGENDS, unit_label
+from permagrid.report.agreement_text import rank_value, rank_words
 from permagrid.report.canvas import words
-from permagrid.report.page import Card, number
+from permagrid.report.map_sections import (
+    MapLayer,
+    TruthPair,
+    is_virtual,
+    map_section,
+    truth_section,
+    unobserved_epochs,
+)
+from permagrid.report.page import Card, count, number
 from permagrid.report.record_text import with_doi
 from permagrid.report.scores_text import score_cards, statement
 from permagrid.report.sections import (
-    MapLayer,
-    TruthPair,
     agreement_section,
-    map_section,
     prediction_section,
+    published_learner,
     record_section,
     score_section,
     site_section,
     source_section,
-    truth_section,
 )
 
 __all__ = ["MapLayer", "TruthPair", "render_report", "write_report"]
@@ -73,26 +79,29 @@ def render_report(
     target, metadata = study.get("target") or {}, study.get("metadata") or {}
     own = _own_scores(scores, target)
     unit = str(target.get("unit", "")) or _default_unit(own)
+    published = published_learner(study)
     sections = (
-        map_section(maps, sites, study),
+        map_section(maps, sites, predictions, study),
         truth_section(truth, maps, summary, study),
-        site_section(sites, summary, study, maps),
+        site_section(sites, predictions, summary, study, maps),
         prediction_section(predictions, scores, study),
-        score_section(scores, study),
+        score_section(scores, summary, study),
         agreement_section(summary),
         record_section(summary, study),
-        source_section(sites),
+        source_section(sites, study),
     )
     return _page(
         title=str(metadata.get("title") or study.get("study") or summary.get("study") or "Report"),
         kicker=_variable_title(str(target.get("variable", "")), unit) or "permagrid report",
         facts=_facts(summary, study, maps),
         abstract=_paragraphs(str(metadata.get("abstract") or "")),
-        resolution_note=str(metadata.get("resolution_note") or ""),
-        statement=statement(own, unit),
-        cards=_cards(summary, own, unit, maps),
+        limits=_limits(
+            str(metadata.get("resolution_note") or ""), unobserved_epochs(maps, predictions, study)
+        ),
+        statement=statement(own, unit, published),
+        cards=[*score_cards(own, unit, published), *_cards(summary, maps)],
         sections=[section for section in sections if section is not None],
-        colophon=_colophon(summary),
+        colophon=_colophon(summary, study),
     )
 
 
@@ -157,6 +166,15 @@ def _paragraphs(text: str) -> list[str]:
     return [part for part in text.split("\n\n") if part.strip()]
 
 
+def _limits(resolution_note: str, unobserved: Sequence[str]) -> list[str]:
+    """Return what the maps do not say: their resolution, and epochs without observations."""
+    said = [resolution_note] if resolution_note else []
+    if unobserved:
+        years = ", ".join(epoch.replace("-", "–") for epoch in unobserved)
+        said.append(f"No observation lies in {years}: the maps of these years rest on the covariates alone.")
+    return said
+
+
 def _own_scores(scores: pd.DataFrame, target: Mapping[str, Any]) -> pd.DataFrame:
     """Return the scores of the study's target, or all where none bears its name."""
     if scores.empty or "variable" not in target:
@@ -188,27 +206,24 @@ def _facts(summary: Mapping[str, Any], study: Mapping[str, Any], maps: Sequence[
     return facts
 
 
-def _cards(
-    summary: Mapping[str, Any], scores: pd.DataFrame, unit: str, maps: Sequence[MapLayer]
-) -> list[Card]:
-    cards = score_cards(scores, unit)
+def _cards(summary: Mapping[str, Any], maps: Sequence[MapLayer]) -> list[Card]:
+    cards = []
     counts = summary.get("sites") or {}
     if counts.get("kept") is not None:
-        cards.append(Card("Sites kept", number(counts["kept"]), f"of {number(counts.get('read'))} read"))
+        cards.append(Card("Sites used", number(counts["kept"]), f"of {number(counts.get('read'))} read"))
     if maps:
-        epochs = len({layer.epoch for layer in maps})
-        cards.append(Card("Maps", str(len(maps)), f"{epochs} epoch" + ("s" if epochs != 1 else "")))
+        cards.append(Card("Maps", str(len(maps)), count(len({layer.epoch for layer in maps}), "epoch")))
     for item in (summary.get("agreement") or [])[:1]:
-        cards.append(
-            Card(
-                f"{words(str(item.get('statistic', 'agreement'))).capitalize()} with reference",
-                number(item.get("value")),
-                str(item.get("reference", "")),
-            )
-        )
+        statistic = words(str(item.get("statistic", "agreement"))).capitalize()
+        cards.append(Card(f"{statistic} with reference", rank_value(item), rank_words(item)))
     return cards
 
 
-def _colophon(summary: Mapping[str, Any]) -> str:
+def _colophon(summary: Mapping[str, Any], study: Mapping[str, Any]) -> str:
     version = (summary.get("versions") or {}).get("permagrid")
-    return f"Made with permagrid{f' {version}' if version else ''}."
+    made = f"Made with permagrid{f' {version}' if version else ''}."
+    if is_virtual(study):
+        return (
+            f"{made} A virtual world: the coasts of the Earth are left out, lines mark the edge of the data."
+        )
+    return f"{made} Coastlines and borders: Natural Earth (public domain), drawn for orientation only."

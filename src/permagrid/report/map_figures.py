@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -25,7 +25,8 @@ def map_figure(
     legend: Legend,
     *,
     title: str,
-    sites: gpd.GeoDataFrame | None = None,
+    sites: pd.DataFrame | None = None,
+    coasts: bool = True,
     max_pixels: int = 900_000,
 ) -> Figure:
     """Return a map with coastlines, graticule, scale bar and legend as PNG.
@@ -39,7 +40,10 @@ def map_figure(
     title
         What the map shows, with the epoch.
     sites
-        Site table; the kept sites are drawn in the colours of their values.
+        Site table; the kept sites, or all in a table without ``kept``, are drawn in the colours of
+        their values.
+    coasts
+        Whether to draw coastlines and borders, which mean nothing on a virtual world.
     max_pixels
         Upper bound of the cells that are read.
 
@@ -52,7 +56,7 @@ def map_figure(
     width = 7.6 if image.aspect <= 1.25 else 7.6 * 1.25 / image.aspect
     figure = new_figure(width, (width - 0.95) * image.aspect + 1.45)
     axes = figure.add_subplot()
-    draw_map(axes, image, legend, sites=None if sites is None else site_points(sites))
+    draw_map(axes, image, legend, sites=None if sites is None else site_points(sites), coasts=coasts)
     axes.set_title(title, pad=17, fontsize=11)
     add_legend(figure, [axes], legend, image.values)
     return figure
@@ -60,7 +64,12 @@ def map_figure(
 
 @styled
 def epoch_maps_figure(
-    sources: Mapping[str, Map], legend: Legend, *, title: str, max_pixels: int = 160_000
+    sources: Mapping[str, Map],
+    legend: Legend,
+    *,
+    title: str,
+    coasts: bool = True,
+    max_pixels: int = 160_000,
 ) -> Figure:
     """Return the maps of all epochs as small multiples under one legend, as PNG.
 
@@ -72,6 +81,8 @@ def epoch_maps_figure(
         Colours shared by all maps.
     title
         What the maps show.
+    coasts
+        Whether to draw coastlines and borders.
     max_pixels
         Upper bound of the cells that are read from each map.
 
@@ -92,7 +103,7 @@ def epoch_maps_figure(
     figure = new_figure(max(panel * columns, 6.5), rows * (panel * aspect + 0.28) + 1.15)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, (epoch, image) in zip(grid.flat, images.items(), strict=False):
-        draw_map(axes, image, legend, labels=False)
+        draw_map(axes, image, legend, labels=False, coasts=coasts)
         axes.set_title(epoch.replace("-", "–"), fontsize=9.5, pad=4)
     for axes in list(grid.flat)[len(images) :]:
         axes.set_axis_off()
@@ -103,7 +114,7 @@ def epoch_maps_figure(
 
 
 @styled
-def truth_figure(truth: Map, estimate: Map, legend: Legend, *, title: str) -> Figure:
+def truth_figure(truth: Map, estimate: Map, legend: Legend, *, title: str, coasts: bool = True) -> Figure:
     """Return the truth, the map and its error side by side as PNG.
 
     Parameters
@@ -116,6 +127,8 @@ def truth_figure(truth: Map, estimate: Map, legend: Legend, *, title: str) -> Fi
         Colours shared by truth and map; the error gets a diverging scale that holds 98 % of it.
     title
         What is compared, with the epoch.
+    coasts
+        Whether to draw coastlines and borders.
 
     Raises
     ------
@@ -137,7 +150,7 @@ def truth_figure(truth: Map, estimate: Map, legend: Legend, *, title: str) -> Fi
         (panels[1], mapped, legend, "Map"),
         (panels[2], MapImage(error, known.bounds, known.crs), scale, "Error (map − truth)"),
     ):
-        draw_map(axes, image, colours, labels=False)
+        draw_map(axes, image, colours, labels=False, coasts=coasts)
         axes.set_title(name, fontsize=9.5, pad=4)
     add_legend(figure, list(panels[:2]), legend, np.concatenate([known.values, mapped.values], axis=None))
     add_legend(figure, [panels[2]], scale, error[np.isfinite(error)])

@@ -1,9 +1,10 @@
 """One map on its axes: cells, coastlines, borders, labelled graticule, scale bar and sites."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyproj
 from matplotlib import patheffects
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from permagrid.products.legend import Legend
-from permagrid.report.basemap import Bounds, Line, graticule, kilometres_per_unit, project_lines, world_lines
+from permagrid.report.basemap import Bounds, Line, basemap, graticule, kilometres_per_unit
 from permagrid.report.canvas import INK, NODATA, QUIET, colormap
 from permagrid.report.raster import MapImage
 
@@ -36,13 +37,13 @@ class SitePoints:
     """Observed values, coloured as the map; None draws open circles."""
 
 
-def site_points(sites: gpd.GeoDataFrame) -> SitePoints:
-    """Return the kept sites of a table with their mean values.
+def site_points(sites: pd.DataFrame) -> SitePoints:
+    """Return the kept sites of a table, or all where it has no ``kept``, with their mean values.
 
     Examples
     --------
-    >>> table = gpd.GeoDataFrame({"site_id": ["a", "a"], "longitude": [10.0, 10.0],
-    ...                           "latitude": [70.0, 70.0], "value": [-1.0, -3.0]})
+    >>> table = pd.DataFrame({"site_id": ["a", "a"], "longitude": [10.0, 10.0],
+    ...                       "latitude": [70.0, 70.0], "value": [-1.0, -3.0]})
     >>> site_points(table).values.tolist()
     [-2.0]
     """
@@ -60,6 +61,7 @@ def draw_map(
     *,
     sites: SitePoints | None = None,
     labels: bool = True,
+    coasts: bool = True,
 ) -> None:
     """Draw `image` with everything a reader needs to find a place on it.
 
@@ -75,13 +77,17 @@ def draw_map(
         Sites to draw over it.
     labels
         Whether to label the graticule and to draw a scale bar.
+    coasts
+        Whether to draw coastlines and borders; without them the edge of the data is drawn.
     """
     cmap, norm = colormap(legend)
     left, bottom, right, top = image.bounds
     axes.imshow(
         np.ma.masked_invalid(image.values), cmap=cmap, norm=norm, extent=(left, right, bottom, top), zorder=0
     )
-    draw_frame(axes, image, labels=labels)
+    draw_frame(axes, image, labels=labels, coasts=coasts)
+    if not coasts:
+        _data_edge(axes, image, 0.6 if labels else 0.4)
     if sites is not None:
         x, y = project_points(sites, image.crs, image.bounds)
         inside = (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
@@ -98,20 +104,21 @@ def draw_map(
         )
 
 
-def draw_frame(axes: Axes, image: MapImage, *, labels: bool = True) -> None:
+def draw_frame(axes: Axes, image: MapImage, *, labels: bool = True, coasts: bool = True) -> None:
     """Draw coastlines, borders and graticule over `image`, and set the extent and aspect of the axes."""
     crs, bounds = image.crs, image.bounds
     weight = 1.0 if labels else 0.55
-    borders = project_lines(world_lines("borders"), crs, bounds)
-    coast = project_lines(world_lines("coastlines"), crs, bounds)
     meridians, parallels = graticule(crs, bounds)
     grid = [line for lines in (*meridians.values(), *parallels.values()) for line in lines]
-    for lines, colour, width, alpha in (
-        (grid, "#44525e", 0.4, 0.45),
-        (coast, "white", 1.5, 0.5),
-        (borders, "#3c4650", 0.4, 0.7),
-        (coast, "#1d262e", 0.6, 0.95),
-    ):
+    strokes: list[tuple[Sequence[Line], str, float, float]] = [(grid, "#44525e", 0.4, 0.45)]
+    if coasts:
+        coast, borders = (basemap(layer, crs, bounds) for layer in ("coastlines", "borders"))
+        strokes += [
+            (coast, "white", 1.5, 0.5),
+            (borders, "#3c4650", 0.4, 0.7),
+            (coast, "#1d262e", 0.6, 0.95),
+        ]
+    for lines, colour, width, alpha in strokes:
         drawn = LineCollection(lines, colors=colour, linewidths=weight * width, alpha=alpha, zorder=3)
         axes.add_collection(drawn, autolim=False)
     if labels:
@@ -122,6 +129,18 @@ def draw_frame(axes: Axes, image: MapImage, *, labels: bool = True) -> None:
     axes.set_aspect(image.stretch)
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def _data_edge(axes: Axes, image: MapImage, width: float) -> None:
+    """Draw a line around the cells that hold data: the coast of a world that is not the Earth."""
+    missing = ~np.isfinite(image.values)
+    if not missing.any() or missing.all():
+        return
+    left, bottom, right, top = image.bounds
+    height, across = missing.shape
+    x = left + (np.arange(across) + 0.5) * (right - left) / across
+    y = top - (np.arange(height) + 0.5) * (top - bottom) / height
+    axes.contour(x, y, missing, levels=[0.5], colors="#1d262e", linewidths=width, zorder=3)
 
 
 def add_legend(figure: Figure, axes: list[Axes], legend: Legend, values: NDArray[np.float64]) -> None:
@@ -173,6 +192,7 @@ def _colour_bar(figure: Figure, axes: list[Axes], legend: Legend, finite: NDArra
     cmap, norm = colormap(legend)
     low = finite.size > 0 and finite.min() < legend.stops[0].value
     high = finite.size > 0 and finite.max() > legend.stops[-1].value
+    low, high = low or legend.open_ends in ("min", "both"), high or legend.open_ends in ("max", "both")
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((low, high), "neither")
     bar = figure.colorbar(
         ScalarMappable(norm, cmap),

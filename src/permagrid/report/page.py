@@ -141,21 +141,45 @@ class Card:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Grid:
-    """Return a table of plain values; columns that hold numbers only are set flush right.
+    """Return a table of plain values; columns of numbers only are set flush right, with equal decimals.
 
     Examples
     --------
-    >>> grid = table(["step", "time [s]"], [["sites", 1.5]])
-    >>> sorted(grid.numeric), grid.rows[0].cells[1].text
-    ([1], '1.5')
+    >>> grid = table(["step", "time [s]"], [["sites", 1.5], ["maps", 1.0]])
+    >>> sorted(grid.numeric), [row.cells[1].text for row in grid.rows]
+    ([1], ['1.50', '1.00'])
     """
+    columns = [[row[place] for row in rows] for place in range(len(heads))]
     numeric = frozenset(
-        column
-        for column in range(len(heads))
-        if rows and all(isinstance(row[column], Real) or row[column] is None for row in rows)
+        place
+        for place, values in enumerate(columns)
+        if rows and all(isinstance(value, Real) or value is None for value in values)
     )
-    cells = [[cell if isinstance(cell, Cell) else Cell(number(cell)) for cell in row] for row in rows]
+    texts = [
+        _decimal_texts(values) if place in numeric else [number(value) for value in values]
+        for place, values in enumerate(columns)
+    ]
+    cells = [
+        [cell if isinstance(cell, Cell) else Cell(texts[place][line]) for place, cell in enumerate(row)]
+        for line, row in enumerate(rows)
+    ]
     return Grid(tuple(heads), tuple(Row(tuple(row)) for row in cells), numeric, caption)
+
+
+def _decimal_texts(values: Sequence[Any], digits: int = 3) -> list[str]:
+    """Return numbers with as many decimals as the median of their sizes needs for `digits` digits."""
+    sizes = sorted(
+        abs(float(value)) for value in values if value is not None and math.isfinite(value) and value != 0
+    )
+    if not sizes or all(value is None or isinstance(value, Integral) for value in values):
+        return [number(value) for value in values]
+    decimals = max(digits - 1 - math.floor(math.log10(sizes[len(sizes) // 2])), 0)
+    return [
+        number(value)
+        if value is None or not math.isfinite(value)
+        else f"{round(float(value), decimals) + 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+        for value in values
+    ]
 
 
 def number(value: object, digits: int = 3) -> str:
@@ -163,8 +187,8 @@ def number(value: object, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> number(1.23456), number(-0.5), number(250.0), number(None)
-    ('1.23', '−0.5', '250', '–')
+    >>> number(1.23456), number(-0.5), number(250.0), number(12345).split(), number(None)
+    ('1.23', '−0.500', '250', ['12', '345'], '–')
     """
     if value is None or (isinstance(value, Real) and not math.isfinite(value)):
         return "–"
@@ -175,4 +199,15 @@ def number(value: object, digits: int = 3) -> str:
         return grouped.replace(",", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
     if abs(value) >= 10**digits:
         return number(round(float(value)))
-    return f"{float(value):.{digits}g}".replace("-", "\N{MINUS SIGN}")
+    return f"{float(value):#.{digits}g}".rstrip(".").replace("-", "\N{MINUS SIGN}")
+
+
+def count(number_of: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> count(1, "site"), count(2, "site")
+    ('1 site', '2 sites')
+    """
+    return f"{number(number_of)} {noun}{'' if number_of == 1 else 's'}"

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -13,7 +14,7 @@ from ruamel.yaml import YAML
 
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import words
-from permagrid.report.page import Cell, Folded, Grid, Part, Reference, number, table
+from permagrid.report.page import Cell, Folded, Grid, Part, Reference, count, table
 from permagrid.sites.quality import VERDICTS, tests_of
 
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;<>\"')\]]*[^\s,;.<>\"')\]]")
@@ -51,11 +52,12 @@ def product_grid(summary: Mapping[str, Any]) -> Grid | None:
             words(str(item.get("variable", "–"))),
             unit_label(str(item.get("units", item.get("unit", "")))) or "1",
             _years(item),
+            item.get("cells"),
             _checksum(item),
         ]
         for item in _items(summary, "products")
     ]
-    return table(["File", "Variable", "Unit", "Epoch", "SHA-256"], rows) if rows else None
+    return table(["File", "Variable", "Unit", "Epoch", "Cells", "SHA-256"], rows) if rows else None
 
 
 def version_grid(summary: Mapping[str, Any]) -> Grid | None:
@@ -73,42 +75,7 @@ def timing_grid(summary: Mapping[str, Any]) -> Grid | None:
     memory = summary.get("peak_memory_mb")
     if memory is not None:
         rows.append(["peak memory", f"{float(memory):.0f} MB"])
-    return table(["Step", "Took"], rows) if rows else None
-
-
-def agreement_grid(summary: Mapping[str, Any]) -> Grid | None:
-    """Return the agreement of the maps with independent reference maps."""
-    rows = [
-        [
-            str(item.get("reference", "–")),
-            words(str(item.get("variable", "–"))),
-            _years(item),
-            words(str(item.get("statistic", "–"))),
-            item.get("value"),
-            item.get("n"),
-        ]
-        for item in _items(summary, "agreement")
-    ]
-    heads = ["Reference map", "Variable", "Epoch", "Statistic", "Value", "Cells compared"]
-    return table(heads, rows) if rows else None
-
-
-def truth_grid(summary: Mapping[str, Any], units: Mapping[str, str]) -> Grid | None:
-    """Return the scores of the maps against the known truth."""
-    rows = [
-        [
-            words(str(item.get("variable", "–"))),
-            _years(item),
-            unit_label(units.get(str(item.get("variable")), "")) or "–",
-            item.get("rmse"),
-            item.get("bias"),
-            item.get("r2"),
-            item.get("n"),
-        ]
-        for item in _items(summary, "truth")
-    ]
-    heads = ["Variable", "Epoch", "Unit", "RMSE", "Bias", "R²", "Cells"]
-    return table(heads, rows) if rows else None
+    return replace(table(["Step", "Took"], rows), numeric=frozenset({1})) if rows else None
 
 
 def flag_part(summary: Mapping[str, Any], sites: gpd.GeoDataFrame, flagged: pd.DataFrame) -> Part:
@@ -127,7 +94,11 @@ def flag_part(summary: Mapping[str, Any], sites: gpd.GeoDataFrame, flagged: pd.D
         per_verdict = [int(found.get(word, 0)) for word in VERDICTS.values()]
         rows.append([words(test), *per_verdict, len(mine)])
         if len(mine):
-            lists.append(Folded(f"{words(test)}: {len(mine)} sites", tables=(_flagged_sites(mine),)))
+            lists.append(
+                Folded(
+                    f"{words(test).capitalize()}: {count(len(mine), 'site')}", tables=(_flagged_sites(mine),)
+                )
+            )
     caption = "Nothing is deleted: rows that failed a test are set aside, suspect rows stay and are marked."
     grid = table(["Test", "Rows suspect", "Rows failed", "Rows missing", "Sites"], rows, caption=caption)
     return Part("What was flagged, and why", tables=(grid,), folded=tuple(lists))
@@ -152,14 +123,29 @@ def references(sites: gpd.GeoDataFrame) -> tuple[Reference, ...]:
     found = []
     for key, rows in table_.groupby(names, sort=True, dropna=False):
         said = dict(zip(names, (_text(value) for value in key), strict=True))
-        count = rows["site_id"].nunique()
-        more = [f"{number(count)} site" + ("s" if count != 1 else "")]
+        more = [count(rows["site_id"].nunique(), "site")]
         if said.get("citation") and said.get("source"):
             more.append(said["source"])
         more.append(f"licence: {said.get('licence') or 'not stated'}")
         text = said.get("citation") or said.get("source") or "Source not stated"
         found.append(Reference(text, " · ".join(more)))
     return tuple(found)
+
+
+def named_references(study: Mapping[str, Any]) -> tuple[Reference, ...]:
+    """Return what the study itself cites: its covariates and methods, and the maps it is compared with.
+
+    Examples
+    --------
+    >>> named_references({"metadata": {"references": ["Somebody (2020)"]}})
+    (Reference(text='Somebody (2020)', more='named by the study'),)
+    """
+    cited = (study.get("metadata") or {}).get("references") or []
+    compared = [item for item in study.get("references") or [] if item.get("citation")]
+    return (
+        *(Reference(str(text), "named by the study") for text in cited),
+        *(Reference(str(item["citation"]), f"reference map: {item.get('name')}") for item in compared),
+    )
 
 
 def study_yaml(study: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -24,24 +25,7 @@ from permagrid.report.canvas import (
     styled,
     words,
 )
-
-METRICS: dict[str, tuple[str, bool]] = {
-    "rmse": ("RMSE", True),
-    "mae": ("MAE", True),
-    "bias": ("Bias", True),
-    "r2": ("R²", False),
-    "accuracy": ("Accuracy", False),
-    "balanced_accuracy": ("Balanced accuracy", False),
-    "precision": ("Precision", False),
-    "recall": ("Recall", False),
-    "f1": ("F1", False),
-    "kappa": ("Kappa", False),
-    "mcc": ("MCC", False),
-    "roc_auc": ("ROC AUC", False),
-    "pr_auc": ("PR AUC", False),
-    "brier": ("Brier score", False),
-}
-"""Metric -> its name as people read it, and whether it has the unit of the target."""
+from permagrid.report.metrics import METRICS, ScoreFormat, fold_title, score_format
 
 _MANY = 1500
 """Above this number of points their density is drawn instead of each one."""
@@ -70,6 +54,8 @@ def scatter_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
     figure = new_figure(min(3.5 * len(schemes) + 0.5, 11.0), 4.0)
     panels = figure.subplots(1, len(schemes), squeeze=False, sharey=True)[0]
     colours = fold_colours(schemes)
+    errors = table["predicted"].astype(float) - table["observed"].astype(float)
+    form = score_format(pd.DataFrame({"rmse": [math.sqrt((errors**2).mean())]}), legend.unit)
     for axes, folds in zip(panels, schemes, strict=True):
         rows = table[table["folds"] == folds]
         observed, predicted = rows["observed"].to_numpy(float), rows["predicted"].to_numpy(float)
@@ -89,8 +75,10 @@ def scatter_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
             )
         else:
             axes.scatter(observed, predicted, s=11, color=colours[folds], alpha=0.45, linewidths=0, zorder=2)
-        _fit_text(axes, observed, predicted, legend.unit)
-        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", title=_panel_title(folds))
+        _fit_text(axes, observed, predicted, form)
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", title=fold_title(folds))
         axes.set_xlabel(f"Observed [{unit_label(legend.unit)}]" if unit_label(legend.unit) else "Observed")
     panels[0].set_ylabel(f"Predicted [{unit_label(legend.unit)}]" if unit_label(legend.unit) else "Predicted")
     panels[-1].legend(loc="lower right", handlelength=1.4)
@@ -136,7 +124,7 @@ def confusion_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
                 fontsize=10,
             )
         right = np.trace(counts) / max(counts.sum(), 1)
-        axes.set_title(f"{_panel_title(folds)}\naccuracy {right:.3f}, n = {counts.sum()}")
+        axes.set_title(f"{fold_title(folds)}\naccuracy {right:.3f}, n = {counts.sum()}")
         axes.set_xticks(range(len(names)), names)
         axes.set_yticks(range(len(names)), names, rotation=90, va="center")
         axes.tick_params(length=0)
@@ -189,28 +177,29 @@ def roc_figure(predictions: pd.DataFrame) -> Figure:
 
 
 @styled
-def score_figure(scores: pd.DataFrame, *, unit: str) -> Figure:
+def score_figure(scores: pd.DataFrame, *, unit: str, published: str | None = None) -> Figure:
     """Return the scores of each learner under each fold scheme, with 95 % intervals, as PNG.
 
     Parameters
     ----------
     scores
-        Scores of one target; rows of other subsets than ``all`` are left out.
+        Scores of one target and one subset.
     unit
         Unit of the target.
+    published
+        The learner that made the maps, which is marked.
 
     Raises
     ------
     PermagridError
         If no score can be drawn.
     """
-    table = scores[scores["subset"] == "all"] if "subset" in scores else scores
-    found = [name for name in METRICS if name in table and table[name].notna().any()]
+    found = [name for name in METRICS if name in scores and scores[name].notna().any()]
     chosen = [name for name in ("rmse", "r2", "accuracy", "kappa", "roc_auc") if name in found] or found[:2]
-    if table.empty or not chosen:
+    if scores.empty or not chosen:
         raise PermagridError(f"no scores to draw: none of {', '.join(METRICS)} is in the table")
-    schemes = sorted(table["folds"].unique(), key=fold_order)
-    learners = list(dict.fromkeys(table["learner"]))
+    schemes = sorted(scores["folds"].unique(), key=fold_order)
+    learners = list(dict.fromkeys(scores["learner"]))
     colours = fold_colours(schemes)
     height = max(len(learners) * (0.24 * len(schemes) + 0.3) + 1.3, 2.3)
     figure = new_figure(10.6, height)
@@ -222,13 +211,15 @@ def score_figure(scores: pd.DataFrame, *, unit: str) -> Figure:
         for row, learner in enumerate(learners):
             for place, folds in enumerate(schemes):
                 at = row + (place - (len(schemes) - 1) / 2) * 0.22
-                _score_mark(axes, table, (learner, folds, metric), at, colours[folds])
+                _score_mark(axes, scores, (learner, folds, metric), at, colours[folds])
         name, has_unit = METRICS[metric]
         axes.set_xlabel(f"{name} [{unit_label(unit) or '1'}]" if has_unit else f"{name} [1]")
-    panels[0].set_yticks(range(len(learners)), [words(learner) for learner in learners])
+    names = [f"{words(name)}\n(made the maps)" if name == published else words(name) for name in learners]
+    panels[0].set_yticks(range(len(learners)), names)
     panels[0].set_ylim(len(learners) - 0.5, -0.5)
     for folds in schemes:
-        panels[0].plot([], [], "o", color=colours[folds], label=_panel_title(folds))
+        face = "white" if folds == "random" else colours[folds]
+        panels[0].plot([], [], "o", color=colours[folds], markerfacecolor=face, label=fold_title(folds))
     figure.legend(
         *panels[0].get_legend_handles_labels(),
         loc="outside upper left",
@@ -251,36 +242,6 @@ def _score_mark(axes: Axes, table: pd.DataFrame, key: tuple[str, str, str], at: 
     axes.plot(value, at, "o", markersize=6, color=colour, markerfacecolor="white" if hollow else colour)
 
 
-def best_learner(scores: pd.DataFrame) -> tuple[str, str]:
-    """Return the learner that does best under the most severe fold scheme, and that scheme.
-
-    Parameters
-    ----------
-    scores
-        Scores of one target.
-
-    Raises
-    ------
-    PermagridError
-        If the table is empty.
-
-    Examples
-    --------
-    >>> best_learner(pd.DataFrame({"learner": ["a", "b", "a", "b"], "rmse": [1.0, 1.1, 2.0, 1.9],
-    ...                            "folds": ["random", "random", "block_500km", "block_500km"]}))
-    ('b', 'block_500km')
-    """
-    table = scores[scores["subset"] == "all"] if "subset" in scores else scores
-    if table.empty:
-        raise PermagridError("the score table is empty")
-    severe = max(table["folds"].unique(), key=fold_order)
-    rows = table[table["folds"] == severe]
-    for metric, sign in (("rmse", 1.0), ("kappa", -1.0), ("accuracy", -1.0)):
-        if metric in rows and rows[metric].notna().any():
-            return str(rows.loc[(sign * rows[metric]).idxmin(), "learner"]), str(severe)
-    return str(rows["learner"].iloc[0]), str(severe)
-
-
 def _finite(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
     if column not in predictions:
         raise PermagridError(f"no figure of predictions: column {column!r} is missing")
@@ -299,18 +260,18 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def _fit_text(axes: Axes, observed: NDArray[np.float64], predicted: NDArray[np.float64], unit: str) -> None:
+def _fit_text(
+    axes: Axes, observed: NDArray[np.float64], predicted: NDArray[np.float64], form: ScoreFormat
+) -> None:
     error = predicted - observed
     spread = float(np.sum((observed - observed.mean()) ** 2))
-    shown = f" {unit_label(unit)}" if unit_label(unit) else ""
     lines = [
         f"n = {observed.size}",
-        f"RMSE {math.sqrt(float(np.mean(error**2))):.3g}{shown}",
-        f"bias {float(error.mean()):+.2g}{shown}".replace("-", "\N{MINUS SIGN}"),
+        f"RMSE {form.text(math.sqrt(float(np.mean(error**2))), 'rmse')}",
+        f"bias {form.text(float(error.mean()), 'bias')}",
     ]
     if spread > 0:
-        r2 = 1.0 - float(np.sum(error**2)) / spread
-        lines.append(f"R² {r2:.2f}".replace("-", "\N{MINUS SIGN}"))
+        lines.append(f"R² {form.text(1.0 - float(np.sum(error**2)) / spread, 'r2')}")
     axes.text(
         0.03,
         0.97,
@@ -331,9 +292,3 @@ def _reliability(
     tenth = np.minimum((probability * 10).astype(int), 9)
     groups = [tenth == k for k in range(10) if np.sum(tenth == k) >= 10]
     return [float(probability[g].mean()) for g in groups], [float(observed[g].mean()) for g in groups]
-
-
-def _panel_title(folds: str) -> str:
-    if folds == "random":
-        return "Random folds"
-    return "Folds by site" if folds == "site" else f"Folds by {fold_label(folds)}"

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from permagrid.errors import PermagridError
 from permagrid.products.legend import Legend
 from permagrid.report.basemap import Bounds
-from permagrid.report.canvas import INK, colormap, new_figure, styled, words
+from permagrid.report.canvas import INK, QUIET, colormap, new_figure, styled, words
 from permagrid.report.map_frame import SitePoints, add_legend, draw_frame, project_points
+from permagrid.report.page import count
 from permagrid.report.raster import MapImage
 from permagrid.sites.quality import FAIL, MISSING, SUSPECT, tests_of
 
@@ -80,8 +81,15 @@ def _reasons(rows: pd.DataFrame, test: str) -> list[str]:
 
 
 @styled
-def site_map_figure(sites: gpd.GeoDataFrame, legend: Legend, *, crs: str | None = None) -> Figure:
-    """Return two maps as PNG: the kept sites by value, and the flagged ones by test.
+def site_map_figure(
+    sites: gpd.GeoDataFrame,
+    legend: Legend,
+    *,
+    crs: str | None = None,
+    used: pd.DataFrame | None = None,
+    coasts: bool = True,
+) -> Figure:
+    """Return two maps as PNG: the sites by value, and the flagged ones by test.
 
     Parameters
     ----------
@@ -91,6 +99,11 @@ def site_map_figure(sites: gpd.GeoDataFrame, legend: Legend, *, crs: str | None 
         Colours of ``value``.
     crs
         CRS to draw in; by default an equal-area one that suits the sites.
+    used
+        The sites that were used for training: ``site_id``, ``longitude``, ``latitude``, ``value``. They
+        are coloured instead of the kept ones, which become small grey circles.
+    coasts
+        Whether to draw coastlines and borders, which mean nothing on a virtual world.
 
     Raises
     ------
@@ -104,13 +117,18 @@ def site_map_figure(sites: gpd.GeoDataFrame, legend: Legend, *, crs: str | None 
         raise PermagridError("no site to draw: none has a latitude of -90..90 and a longitude of -180..180")
     crs = crs or suitable_crs(shown)
     frame = _empty_map(shown, crs)
-    figure = new_figure(10.6, 4.45 * min(max(frame.aspect, 0.5), 1.3) + 1.5)
+    figure = new_figure(10.6, 4.45 * min(max(frame.aspect, 0.5), 1.3) + 2.2)
     left, right = figure.subplots(1, 2)
-    left.set_anchor("N")
-    right.set_anchor("N")
-    _draw_kept(figure, left, sites[on_globe & kept], legend, frame)
-    flagged = flags_by_site(sites)
-    _draw_flagged(right, flagged, frame)
+    for axes in (left, right):
+        axes.set_anchor("N")
+        draw_frame(axes, frame, coasts=coasts)
+    table = sites[on_globe & kept]
+    if used is not None:
+        _draw_unused(left, table[~table["site_id"].isin(set(used["site_id"]))], frame)
+    _draw_coloured(figure, left, table if used is None else used, legend, frame)
+    named = count(int((table if used is None else used)["site_id"].nunique()), "site")
+    left.set_title(f"{'Kept' if used is None else 'Used'}: {named}, coloured by mean value", pad=16)
+    _draw_flagged(right, flags_by_site(sites), frame)
     return figure
 
 
@@ -153,20 +171,24 @@ def _empty_map(sites: gpd.GeoDataFrame, crs: str) -> MapImage:
     return MapImage(np.zeros((1, 1)), bounds, pyproj.CRS.from_user_input(crs).to_wkt())
 
 
-def _draw_kept(figure: Figure, axes: Axes, sites: gpd.GeoDataFrame, legend: Legend, frame: MapImage) -> None:
+def _draw_unused(axes: Axes, sites: pd.DataFrame, frame: MapImage) -> None:
+    places = sites.groupby("site_id", sort=True)[["longitude", "latitude"]].mean()
+    points = SitePoints(places["longitude"].to_numpy(float), places["latitude"].to_numpy(float))
+    x, y = project_points(points, frame.crs, frame.bounds)
+    axes.scatter(x, y, s=9, facecolors="none", edgecolors=QUIET, linewidths=0.6, zorder=4)
+
+
+def _draw_coloured(figure: Figure, axes: Axes, sites: pd.DataFrame, legend: Legend, frame: MapImage) -> None:
     means = sites.groupby("site_id", sort=True)[["longitude", "latitude", "value"]].mean()
     points = SitePoints(means["longitude"].to_numpy(float), means["latitude"].to_numpy(float))
     x, y = project_points(points, frame.crs, frame.bounds)
     cmap, norm = colormap(legend)
     values = means["value"].to_numpy(dtype=float)
-    draw_frame(axes, frame)
     axes.scatter(x, y, c=cmap(norm(values)), s=22, edgecolors="#10181f", linewidths=0.5, zorder=5)
-    axes.set_title(f"Kept: {len(means)} sites, coloured by mean value", pad=16)
     add_legend(figure, [axes], legend, values[np.isfinite(values)])
 
 
 def _draw_flagged(axes: Axes, flagged: pd.DataFrame, frame: MapImage) -> None:
-    draw_frame(axes, frame)
     unplaced = 0
     for number, (test, rows) in enumerate(flagged.groupby("test", sort=True)):
         mark, colour = _MARKS[number % len(_MARKS)]
@@ -191,7 +213,7 @@ def _draw_flagged(axes: Axes, flagged: pd.DataFrame, frame: MapImage) -> None:
             )
         axes.scatter([], [], marker=mark, color=colour, s=30, label=f"{words(str(test))} ({len(rows)})")
     sites = flagged["site_id"].nunique()
-    axes.set_title(f"Flagged: {sites} sites, by test" if sites else "No site was flagged", pad=16)
+    axes.set_title(f"Flagged: {count(sites, 'site')}, by test" if sites else "No site was flagged", pad=16)
     notes = ["filled: failed, open: suspect"] + ([f"{unplaced} beyond the map"] if unplaced else [])
     if sites:
         axes.legend(

@@ -113,7 +113,8 @@ class Hashes:
     def of(self, path: Path) -> str:
         """Return the hash of one file or folder."""
         if path.is_dir():
-            return digest([(str(p.relative_to(path)), self.of(p)) for p in sorted(path.rglob("*")) if p.is_file()])
+            files = sorted(p for p in path.rglob("*") if p.is_file())
+            return digest([(str(p.relative_to(path)), self.of(p)) for p in files])
         status = path.stat()
         stamp = [status.st_size, status.st_mtime_ns]
         known = self._known.get(str(path))

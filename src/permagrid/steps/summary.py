@@ -1,5 +1,6 @@
 """Step: agreement with reference maps and truth, and the summary that machines read."""
 
+import json
 import resource
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from scipy.stats import spearmanr
 
 from permagrid.covariates.resample import onto
 from permagrid.covariates.sources import open_grid
+from permagrid.errors import PermagridError
 from permagrid.grid import blocks
 from permagrid.sites.quality import flag_counts
 from permagrid.steps.maps import Map
@@ -82,6 +84,11 @@ def against_truth(maps: Sequence[Map], study: Study, root: Path) -> list[dict[st
 def _errors(made: Map, truth_path: Path) -> dict[str, Any]:
     sums = np.zeros(6)
     with rasterio.open(made.path) as raster, rasterio.open(truth_path) as truth:
+        if raster.shape != truth.shape or not raster.transform.almost_equals(truth.transform, 1e-3):
+            raise PermagridError(
+                f"{truth_path}: the truth must lie on the grid of the maps, "
+                f"{raster.shape} cells within {tuple(raster.bounds)}; found {truth.shape} within {tuple(truth.bounds)}"
+            )
         for rows, columns in blocks(raster.shape, _BLOCK):
             window = rasterio.windows.Window.from_slices(rows, columns)
             mine = np.ma.filled(raster.read(1, window=window, masked=True).astype(float), np.nan)
@@ -107,6 +114,16 @@ def _errors(made: Map, truth_path: Path) -> dict[str, Any]:
         "r2": float(1.0 - squares / spread) if n and spread > 0 else None,
         "equal_share": float(equal / n) if n else None,
     }
+
+
+def drop_other(path: Path, identity: str) -> None:
+    """Remove the summary of another study or other data: it would not fit the files that change now."""
+    try:
+        same = json.loads(path.read_text(encoding="utf-8"))["digest"] == identity
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        path.unlink(missing_ok=True)
 
 
 def site_counts(flagged: gpd.GeoDataFrame, training: pd.DataFrame) -> dict[str, Any]:

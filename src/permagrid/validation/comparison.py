@@ -1,7 +1,6 @@
 """Comparison of learners: out-of-fold predictions of each under each fold scheme, and their scores."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from permagrid.errors import PermagridError
+from permagrid.threads import pool
 from permagrid.validation.folds import Folds
 from permagrid.validation.scores import class_scores, value_scores, with_intervals
 
@@ -89,7 +89,7 @@ def compare(
     Raises
     ------
     PermagridError
-        If all schemes are random, or a class problem has one class only.
+        If all schemes are random, two have one name, or a class problem has one class only.
 
     Notes
     -----
@@ -97,6 +97,9 @@ def compare(
     """
     if not any(scheme.spatial for scheme in schemes):
         raise PermagridError("folds: random folds never stand alone; add folds by site or by block")
+    names = [scheme.name for scheme in schemes]
+    if len(set(names)) < len(names):
+        raise PermagridError(f"folds: two schemes have one name among {', '.join(names)}; drop one")
     classes = np.unique(table["value"].to_numpy(float)) if problem.task == "class" else None
     if classes is not None and len(classes) < 2:
         raise PermagridError(
@@ -137,7 +140,7 @@ def out_of_fold(
     table
         Rows with ``value`` and the candidate's covariates.
     scheme
-        The folds; each row must be tested once.
+        The folds; each row is tested once.
     classes
         Sorted classes, for a class problem.
     workers
@@ -147,7 +150,15 @@ def out_of_fold(
     -------
     array
         Values, shape ``(n,)``, or probabilities of the classes, shape ``(n, classes)``.
+
+    Raises
+    ------
+    PermagridError
+        If a row is tested never or more than once.
     """
+    tested = np.bincount(np.concatenate([test for _, test in scheme]), minlength=len(table))
+    if len(tested) != len(table) or (tested != 1).any():
+        raise PermagridError(f"folds: {scheme.name} must test each of {len(table)} rows exactly once")
     covariates = table[list(candidate.covariates)].to_numpy(float)
     values = table["value"].to_numpy(float)
     shape = (len(table),) if classes is None else (len(table), len(classes))
@@ -167,8 +178,8 @@ def out_of_fold(
             out[np.ix_(test, columns)] = model.predict_proba(covariates[test])
             out[np.ix_(test, np.setdiff1d(np.arange(len(classes)), columns))] = 0.0
 
-    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-        list(pool.map(fit_and_predict, scheme.pairs))
+    with threadpool_limits(1), pool(workers) as threads:
+        list(threads.map(fit_and_predict, scheme.pairs))
     return out
 
 

@@ -16,9 +16,15 @@ from permagrid.registry import Table
 Index = NDArray[np.int_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Folds:
-    """Train and test row numbers; iterable, so that it is a scikit-learn ``cv``."""
+    """Train and test row numbers; iterable, so that it is a scikit-learn ``cv``.
+
+    Raises
+    ------
+    PermagridError
+        If a row, or for spatial folds a group, lies in the training and the test set of one fold.
+    """
 
     name: str
     """``random``, ``site``, ``block_500km``, ..."""
@@ -30,6 +36,13 @@ class Folds:
     """For each row the unit that is never split, and that the bootstrap draws."""
     spatial: bool = True
     """Whether test sites are kept apart from training sites."""
+
+    def __post_init__(self) -> None:
+        units = self.groups if self.spatial else np.arange(len(self.groups))
+        for number, (train, test) in enumerate(self.pairs):
+            if np.intersect1d(units[train], units[test]).size:
+                what = "group" if self.spatial else "row"
+                raise PermagridError(f"folds: {self.name} trains and tests on one {what} in fold {number}")
 
     def __iter__(self) -> Iterator[tuple[Index, Index]]:
         return iter(self.pairs)
@@ -76,7 +89,7 @@ def random(sites: pd.DataFrame, *, n_folds: int = 10, seed: int = 0, stratified:
     Raises
     ------
     PermagridError
-        If there are fewer rows than folds.
+        If there are fewer rows than folds, or fewer than two folds.
     """
     _enough(len(sites), n_folds, "rows")
     if not stratified:
@@ -124,7 +137,7 @@ def block(sites: pd.DataFrame, *, size: float, n_folds: int | None = None, seed:
     groups = _whole_sites(groups, pd.factorize(sites["site_group"])[0])
     n_blocks = len(np.unique(groups))
     name = f"block_{size / 1000:g}km"
-    _enough(n_blocks, n_folds or 2, f"blocks of {size / 1000:g} km")
+    _enough(n_blocks, 2 if n_folds is None else n_folds, f"blocks of {size / 1000:g} km")
     if n_folds is None:
         pairs = tuple(LeaveOneGroupOut().split(np.zeros(len(groups)), groups=groups))
         return Folds(name, f"each of {n_blocks} blocks of {size / 1000:g} km held out in turn", pairs, groups)
@@ -136,14 +149,15 @@ def blocks_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64], siz
     """Return the number of the equal-area block of `size` metres in which each point lies.
 
     Blocks are squares in a Lambert azimuthal equal-area projection centred on the points, so they
-    have the same area everywhere and no seam at the antimeridian or the pole.
+    have the same area everywhere and no seam at the antimeridian or the pole. The centre lies in the
+    middle of a block: points closer together than half a block are not cut apart.
 
     Examples
     --------
     >>> blocks_of(np.array([179.9, -179.9, 100.0]), np.array([68.0, 68.0, 60.0]), 500e3).tolist()
     [1, 1, 0]
     """
-    if size <= 0:
+    if not 0 < size < np.inf:
         raise PermagridError(f"folds: block size must be above 0 m, found {size}")
     middle = chord(longitude, latitude).mean(axis=0)
     middle = middle / max(float(np.linalg.norm(middle)), 1e-12)
@@ -151,7 +165,7 @@ def blocks_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64], siz
     centre_longitude = float(np.degrees(np.arctan2(middle[1], middle[0])))
     equal_area = f"+proj=laea +lat_0={centre_latitude:.1f} +lon_0={centre_longitude:.1f} +datum=WGS84"
     x, y = Transformer.from_crs("EPSG:4326", equal_area, always_xy=True).transform(longitude, latitude)
-    cells = np.stack([np.floor(np.asarray(x) / size), np.floor(np.asarray(y) / size)], axis=1)
+    cells = np.stack([np.floor(np.asarray(x) / size + 0.5), np.floor(np.asarray(y) / size + 0.5)], axis=1)
     return np.asarray(np.unique(cells, axis=0, return_inverse=True)[1]).ravel()
 
 
@@ -168,6 +182,8 @@ def _grouped(groups: Index, n_folds: int, seed: int, what: str) -> tuple[tuple[I
 
 
 def _enough(found: int, needed: int, what: str) -> None:
+    if needed < 2:
+        raise PermagridError(f"folds: n_folds must be 2 or more, found {needed}")
     if found < needed:
         raise PermagridError(
             f"folds: {found} {what} cannot make {needed} folds; use fewer folds or larger data"

@@ -50,13 +50,16 @@ def value_scores(observed: Float, predicted: Float, weights: Float | None = None
     error = predicted - observed
     n = weights.sum(axis=1)
     squares = weights @ error**2
+    # Counted from the mean, or the difference of two large sums would lose its digits.
+    centred = observed - observed.mean()
     with np.errstate(invalid="ignore", divide="ignore"):
-        total = weights @ observed**2 - (weights @ observed) ** 2 / n
+        raw = weights @ centred**2
+        total = raw - (weights @ centred) ** 2 / n
         return {
             "rmse": np.sqrt(squares / n),
             "mae": weights @ np.abs(error) / n,
             "bias": weights @ error / n,
-            "r2": np.where(total > 0, 1.0 - squares / total, np.nan),
+            "r2": np.where(total > 1e-12 * raw, 1.0 - squares / total, np.nan),
         }
 
 
@@ -78,8 +81,9 @@ def class_scores(
     -------
     dict
         Metric -> values, shape ``(draws,)``. Precision, recall and F1 are those of class 1 when there
-        are two classes and means over the classes otherwise; so are the areas under the curves. An
-        area is NaN where a draw holds a single class.
+        are two classes, and otherwise means over the classes that were observed or predicted; the areas
+        under the curves are means over all classes, each against the rest. What a draw cannot tell, for
+        want of a class, is NaN.
 
     Examples
     --------
@@ -126,8 +130,9 @@ def confusion_scores(confusion: Float) -> dict[str, Float]:
     hit = np.einsum("dkk->dk", confusion)
     rows, columns = confusion.sum(axis=2), confusion.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        recall, precision = hit / rows, np.where(columns > 0, hit / columns, 0.0)
-        f1 = np.where(rows + columns > 0, 2 * hit / (rows + columns), 0.0)
+        recall = hit / rows
+        precision = np.where(columns > 0, hit / columns, np.where(rows > 0, 0.0, np.nan))
+        f1 = 2 * hit / (rows + columns)
         agreement = hit.sum(axis=1) / total
         chance = (rows * columns).sum(axis=1) / total**2
         covariance = hit.sum(axis=1) * total - (rows * columns).sum(axis=1)
@@ -135,7 +140,11 @@ def confusion_scores(confusion: Float) -> dict[str, Float]:
         one = confusion.shape[1] == 2
 
         def shown(per_class: Float) -> Float:
-            return per_class[:, 1] if one else np.nanmean(per_class, axis=1)
+            if one:
+                return per_class[:, 1]
+            # A class that was predicted but never observed counts as missed, as in scikit-learn.
+            counted = np.where((columns > 0) & np.isnan(per_class), 0.0, per_class)
+            return np.asarray(np.nanmean(counted, axis=1))
 
         return {
             "accuracy": agreement,

@@ -1,49 +1,74 @@
-"""The study file: everything a scientist decides, as frozen models that refuse unknown keys."""
+"""The parts of a study file, as frozen models that refuse unknown keys."""
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from permagrid.errors import Fault, StudyError, did_you_mean
-
-_LARGEST_FILE = 1_000_000
 _EPOCH = re.compile(r"^\s*(\d{4})\s*-\s*(\d{4})\s*$")
 
 Years = tuple[int, int]
+Bounds = tuple[float, float, float, float]
 
 
 def _years(value: object) -> object:
     if isinstance(value, str) and (match := _EPOCH.match(value)):
         value = (int(match[1]), int(match[2]))
-    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int) for v in value):
+    if isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int for v in value):
         if value[0] > value[1]:
             raise ValueError(f"years {value[0]}-{value[1]} run backwards; the first year comes first")
         return tuple(value)
     raise ValueError(f"{value!r} is no span of years; write first-last, such as 1980-1984")
 
 
+def _not_reversed(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError(f"[{span[0]:g}, {span[1]:g}] runs backwards; write [shallowest, deepest]")
+    return span
+
+
+def _ordered(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] >= span[1]:
+        raise ValueError(f"[{span[0]:g}, {span[1]:g}] is empty; write [lowest, highest]")
+    return span
+
+
+def _on_the_globe(region: Bounds) -> Bounds:
+    west, south, east, north = region
+    written = ", ".join(f"{value:g}" for value in region)
+    if not -90 <= south < north <= 90:
+        raise ValueError(
+            f"[{written}] is no region; write [west, south, east, north] in degrees, "
+            "the south below the north and both within -90 to 90"
+        )
+    if not (-360 <= west <= 360 and -360 <= east <= 360):
+        raise ValueError(f"[{written}] is no region; longitudes lie within -180 to 180, or 0 to 360")
+    return region
+
+
+def _no_keywords(value: object) -> object:
+    return {} if value is None else value
+
+
 YearSpan = Annotated[
     Years, BeforeValidator(_years, json_schema_input_type=Annotated[str, Field(pattern=_EPOCH.pattern)])
 ]
-Bounds = tuple[float, float, float, float]
+Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Depths = Annotated[tuple[float, float], AfterValidator(_not_reversed)]
+Region = Annotated[Bounds, AfterValidator(_on_the_globe)]
+Keywords = Annotated[dict[str, Any], BeforeValidator(_no_keywords)]
 
 
 class Part(BaseModel):
     """A part of a study: frozen, and unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class PlugIn(BaseModel):
     """A part that names a function of a table; its other keys are that function's keywords."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -79,18 +104,12 @@ class Target(Part):
     """A value to regress on, or a class."""
     unit: str
     """Unit of the values: degC, cm, %, 1."""
-    valid_range: tuple[float, float]
+    valid_range: Span
     """What the target can be [unit]."""
     depth: float | None = None
     """Depth below the surface that the map speaks of [m]."""
     support: str = ""
     """The volume or area that a value stands for, in words."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Target":
-        if self.valid_range[0] >= self.valid_range[1]:
-            raise ValueError(f"valid_range {list(self.valid_range)} is empty; write [lowest, highest]")
-        return self
 
 
 class Grid(Part):
@@ -102,7 +121,7 @@ class Grid(Part):
     """Side of a cell [unit of the CRS]."""
     bounds: Bounds | None = None
     """left, bottom, right, top [unit of the CRS]."""
-    region: Bounds | None = None
+    region: Region | None = None
     """west, south, east, north [degree]; west > east crosses the antimeridian. Cells outside are nodata."""
 
     @model_validator(mode="after")
@@ -126,7 +145,7 @@ class Reduction(Part):
 
     depth_rule: Literal["each", "mean", "deepest", "nearest"] = "mean"
     """Which sensors of a site count: each for itself, their mean, the deepest, or the nearest to depth."""
-    depth_range: tuple[float, float] | None = None
+    depth_range: Depths | None = None
     """Shallowest and deepest sensor that counts [m]."""
     depth: float | None = None
     """The depth that rule nearest seeks [m]."""
@@ -135,13 +154,19 @@ class Reduction(Part):
     normals: bool = False
     """Whether values without a year, such as climate normals, count in every epoch."""
 
+    @model_validator(mode="after")
+    def _depth_of_nearest(self) -> "Reduction":
+        if (self.depth is not None) != (self.depth_rule == "nearest"):
+            raise ValueError("depth is the depth [m] that depth_rule: nearest seeks; give both or neither")
+        return self
+
 
 class Labels(Part):
     """How presence and absence of permafrost follow from observations."""
 
     temperature_threshold: float = 0.0
     """Annual mean ground temperature at or below which permafrost is present [degC]."""
-    depth_range: tuple[float, float] = (0.0, 20.0)
+    depth_range: Depths = (0.0, 20.0)
     """Sensor depths from which a label may be taken [m]."""
     active_layer_maximum: float | None = None
     """Thickest active layer that shows permafrost [cm]."""
@@ -158,9 +183,9 @@ class Sites(Part):
     """Tables to read."""
     stations: tuple[SourceTable, ...] = ()
     """Tables of weather stations, read for labels.station_absences only."""
-    region: Bounds | None = None
+    region: Region | None = None
     """west, south, east, north [degree]: only sites inside take part."""
-    quality: dict[str, dict[str, Any]] = {"coordinates": {}, "gross_range": {}, "near_duplicates": {}}
+    quality: dict[str, Keywords] = {"coordinates": {}, "gross_range": {}, "near_duplicates": {}}
     """Quality tests by name, with their keywords; none deletes a row."""
     exclude_suspect: bool = False
     """Whether rows flagged suspect are left out beside those that fail."""
@@ -273,7 +298,7 @@ class Study(Part):
     study: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
     """Short name; goes into file names."""
     metadata: Metadata
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of everything that is drawn."""
     target: Target
     epochs: Annotated[tuple[YearSpan, ...], Field(min_length=1)]
@@ -292,108 +317,6 @@ class Study(Part):
     def epoch_names(self) -> list[str]:
         """Epochs as they are written, such as ``1980-1984``."""
         return [f"{first}-{last}" for first, last in self.epochs]
-
-
-def read_study(path: Path) -> Study:
-    """Return the study in a YAML file.
-
-    Raises
-    ------
-    StudyError
-        With every fault: what was found, what is allowed, and the path in the file.
-    """
-    return parse_study(_load_yaml(path), str(path))
-
-
-def _load_yaml(path: Path) -> Mapping[str, Any]:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise StudyError([Fault(str(path), f"a study file is at most {_LARGEST_FILE} bytes long")])
-        text = path.read_text(encoding="utf-8")
-        if re.search(r"^[^#\n'\"]*[:\-\[,]\s+[&*]\w", text, flags=re.MULTILINE):
-            raise StudyError([Fault(str(path), "YAML anchors and aliases are not allowed; write it out")])
-        content = YAML(typ="safe", pure=True).load(text)
-    except OSError as error:
-        raise StudyError([Fault(str(path), f"cannot be read ({error.strerror})")]) from error
-    except UnicodeDecodeError as error:
-        raise StudyError([Fault(str(path), f"is not UTF-8 text ({error.reason})")]) from error
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise StudyError(
-            [Fault(f"{path}, line {line}", "a key stands twice; each is allowed once")]
-        ) from error
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}, line {mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise StudyError([Fault(place, f"is not valid YAML ({problem})")]) from error
-    if not isinstance(content, Mapping):
-        raise StudyError(
-            [Fault(str(path), "holds no study; it needs keys such as study, target, grid, sites")]
-        )
-    return content
-
-
-def parse_study(content: Mapping[str, Any], place: str = "study") -> Study:
-    """Return the study in a mapping, as `read_study` does from a file.
-
-    Raises
-    ------
-    StudyError
-        With every fault.
-    """
-    try:
-        return Study.model_validate(content)
-    except ValidationError as error:
-        raise StudyError([_fault(detail, place) for detail in error.errors()]) from error
-
-
-def _fault(detail: Any, place: str) -> Fault:
-    where = dotted(detail["loc"]) or place
-    if detail["type"] == "extra_forbidden":
-        key = str(detail["loc"][-1])
-        return Fault(where, f"unknown key {key!r}: {did_you_mean(key, _keys_beside(detail['loc']))}")
-    if detail["type"] == "missing":
-        return Fault(where, "is missing; it must be given")
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    found = detail.get("input")
-    shown = (
-        "" if isinstance(found, Mapping | list | tuple) or repr(found) in message else f", found {found!r}"
-    )
-    return Fault(where, f"{message[0].lower()}{message[1:]}{shown}")
-
-
-def dotted(location: tuple[int | str, ...]) -> str:
-    """Return a location in the file as people write it.
-
-    Examples
-    --------
-    >>> dotted(("covariates", 2, "unit"))
-    'covariates[2].unit'
-    """
-    text = ""
-    for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    model: Any = Study
-    for step in location[:-1]:
-        if isinstance(step, str) and isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[step].annotation if step in model.model_fields else None
-        model = _model_in(model)
-    return list(model.model_fields) if model is not None else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
 
 
 def resolved(study: Study) -> dict[str, Any]:

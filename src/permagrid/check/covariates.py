@@ -1,0 +1,114 @@
+"""Rules for covariates: their names, keywords, units, what they are made from, and the years they cover."""
+
+from collections.abc import Iterator, Mapping
+
+from permagrid.check.named import named
+from permagrid.covariates import COVARIATES, Covariate
+from permagrid.errors import PermagridError, did_you_mean
+from permagrid.steps.inputs import covariates_of
+from permagrid.study import Finding, Location, Study
+from permagrid.units import conversion, parse_unit
+
+
+def file_unit(covariate: Covariate) -> str:
+    """Return the unit to which a file's numbers are brought: of temperature where an index is made of it."""
+    return "degC" if covariate.method in ("freezing_index", "thawing_index") else covariate.unit
+
+
+def stored_unit(covariate: Covariate) -> str:
+    """Return the unit of a file's numbers, as the study states it."""
+    return str(covariate.keywords.get("stored_unit") or file_unit(covariate))
+
+
+def covariate_faults(study: Study) -> Iterator[Finding]:
+    """Yield wrong names, keywords and units of covariates."""
+    names = [part.name for part in study.covariates]
+    for index, (part, covariate) in enumerate(zip(study.covariates, each_covariate(study), strict=True)):
+        place = ("covariates", index)
+        if part.name in names[:index]:
+            yield Finding((*place, "name"), f"the covariate {part.name!r} stands twice; names are unique")
+        yield from named(COVARIATES, place, part.method, part.keywords, key="method")
+        yield from _units(place, covariate)
+
+
+def each_covariate(study: Study) -> list[Covariate]:
+    """Return the covariates, also those whose name stands twice."""
+    return [
+        next(iter(covariates_of(study.model_copy(update={"covariates": (part,)})).values()))
+        for part in study.covariates
+    ]
+
+
+def _units(place: Location, covariate: Covariate) -> Iterator[Finding]:
+    for key, unit in (("unit", covariate.unit), ("stored_unit", covariate.keywords.get("stored_unit"))):
+        try:
+            parse_unit(str(unit or covariate.unit))
+        except PermagridError as error:
+            yield Finding((*place, key), str(error))
+            return
+    try:
+        conversion(stored_unit(covariate), file_unit(covariate))
+    except PermagridError as error:
+        yield Finding((*place, "stored_unit"), str(error))
+
+
+def input_faults(study: Study) -> Iterator[Finding]:
+    """Yield covariates that are made from themselves or from what is not there."""
+    covariates = covariates_of(study)
+    for index, part in enumerate(study.covariates):
+        place = ("covariates", index)
+        if COVARIATES.faults(part.method, part.keywords):
+            continue
+        for key, other in _input_keys(covariates[part.name]):
+            if other not in covariates:
+                hint = did_you_mean(other, [name for name in covariates if name != part.name])
+                yield Finding((*place, key), f"is made from {other!r}, which is no covariate: {hint}")
+            elif other == part.name:
+                yield Finding((*place, key), f"{other!r} is made from itself")
+            elif part.name in _ancestors(other, covariates, {part.name}):
+                yield Finding((*place, key), f"{part.name!r} is made from itself, through {other!r}")
+
+
+def _input_keys(covariate: Covariate) -> Iterator[tuple[str, str]]:
+    """Yield key and name of the covariates that one is made from, defaults of its method included."""
+    default = COVARIATES.keywords(covariate.method).get("input")
+    given = dict.fromkeys(covariate.keywords.get("inputs", ()), "inputs")
+    if default is not None:
+        given[str(covariate.keywords.get("input", default.default))] = "input"
+    for other, key in given.items():
+        yield (key if key in covariate.keywords else "method"), other
+
+
+def _ancestors(name: str, covariates: Mapping[str, Covariate], seen: set[str]) -> set[str]:
+    found: set[str] = set()
+    for other in covariates[name].inputs:
+        found.add(other)
+        if other in covariates and other not in seen:
+            found |= _ancestors(other, covariates, seen | {other})
+    return found
+
+
+def year_faults(study: Study) -> Iterator[Finding]:
+    """Yield covariates that do not cover the epochs."""
+    for index, part in enumerate(study.covariates):
+        place, pattern = ("covariates", index), str(part.keywords.get("path", ""))
+        if part.years is None:
+            if "{year}" in pattern or "{epoch}" in pattern:
+                yield Finding(
+                    (*place, "path"),
+                    "changes with time, so years must say which years the data cover: years: 1980-2019",
+                )
+            continue
+        first, last = part.years
+        spans = zip(study.epochs, study.epoch_names, strict=True)
+        bare = [name for epoch, name in spans if epoch[0] < first or epoch[1] > last]
+        if bare and not part.static:
+            yield Finding(
+                (*place, "years"),
+                f"covers {first}-{last}, which does not hold {_epochs_listed(bare)}; drop what is not "
+                "covered, or set static: true if this is a climatology that stands for every epoch",
+            )
+
+
+def _epochs_listed(names: list[str]) -> str:
+    return f"the epoch {names[0]}" if len(names) == 1 else f"the epochs {', '.join(names)}"

@@ -1,0 +1,53 @@
+"""The study file: everything a scientist decides, read and checked for its form."""
+
+from permagrid.study.file import Draft, draft, parse_study, read_draft, read_study
+from permagrid.study.parts import (
+    CovariatePart,
+    FoldsPart,
+    Grid,
+    Labels,
+    LearnerPart,
+    Metadata,
+    Products,
+    Reduction,
+    Reference,
+    Sampling,
+    Sites,
+    SourceTable,
+    Study,
+    Subset,
+    Target,
+    Truth,
+    Validation,
+    resolved,
+)
+from permagrid.study.places import Finding, Location, Places
+
+__all__ = [
+    "CovariatePart",
+    "Draft",
+    "Finding",
+    "FoldsPart",
+    "Grid",
+    "Labels",
+    "LearnerPart",
+    "Location",
+    "Metadata",
+    "Places",
+    "Products",
+    "Reduction",
+    "Reference",
+    "Sampling",
+    "Sites",
+    "SourceTable",
+    "Study",
+    "Subset",
+    "Target",
+    "Truth",
+    "Validation",
+    "draft",
+    "parse_study",
+    "read_draft",
+    "read_study",
+    "resolved",
+]

@@ -1,0 +1,113 @@
+"""Places in a study file: dotted paths, line numbers, and the order in which faults are told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from permagrid.errors import Fault
+
+Location = tuple[str | int, ...]
+"""Keys and list indices that lead to a value, such as ``("covariates", 2, "unit")``."""
+
+
+class Finding(NamedTuple):
+    """A fault with its location in the study; `Places` turns it into one that people can find."""
+
+    location: Location
+    """Where it stands."""
+    message: str
+    """What was found and what is allowed, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the values of a study stand.
+
+    Parameters
+    ----------
+    file
+        The study file, as the user named it; empty where the study came from elsewhere.
+    marks
+        Location -> line (from 1; 0 where there is none) and order among all values.
+    names
+        Location of a part in a list -> its ``name``.
+    shifts
+        Location of a list from which faulty items were taken -> the indices of those that remain.
+
+    Examples
+    --------
+    >>> places = Places("my.yaml", {("covariates", 2): (31, 9)}, {("covariates", 2): "bio1"})
+    >>> print(places.fault(Finding(("covariates", 2, "unit"), "is missing")))
+    my.yaml:31 covariates[2].unit (bio1): is missing
+    """
+
+    file: str = ""
+    marks: Mapping[Location, tuple[int, int]] = field(default_factory=dict)
+    names: Mapping[Location, str] = field(default_factory=dict)
+    shifts: Mapping[Location, Sequence[int]] = field(default_factory=dict)
+
+    def original(self, location: Location) -> Location:
+        """Return a location of the study as it was before faulty items were taken from its lists."""
+        found: Location = ()
+        for depth, step in enumerate(location):
+            kept = self.shifts.get(location[:depth])
+            found += (kept[step] if kept is not None and isinstance(step, int) else step,)
+        return found
+
+    def fault(self, finding: Finding) -> Fault:
+        """Return a finding with its place in words: file, line, dotted path and name."""
+        location = finding.location
+        line = self._mark(location)[0]
+        file = f"{self.file}:{line}" if self.file and line else self.file
+        names = [self.names[prefix] for prefix in _prefixes(location) if prefix in self.names]
+        label = f" ({names[-1]})" if names else ""
+        return Fault(f"{file} {dotted(location)}{label}".strip() or "study", finding.message)
+
+    def faults(self, findings: Iterable[Finding]) -> list[Fault]:
+        """Return findings as faults, in the order of the file and each once."""
+        unique = dict.fromkeys(findings)
+        return [self.fault(each) for each in sorted(unique, key=lambda f: self._mark(f.location)[1])]
+
+    def _mark(self, location: Location) -> tuple[int, int]:
+        found = [self.marks[prefix] for prefix in _prefixes(location) if prefix in self.marks]
+        # What is missing stands nowhere: at the end of the part that lacks it, or of the file.
+        return found[-1] if found else (0, len(self.marks))
+
+
+def places_of(content: Any) -> Places:
+    """Return the places of a study that did not come from a file: no lines, but names and order."""
+    marks: dict[Location, tuple[int, int]] = {}
+    names: dict[Location, str] = {}
+
+    def walk(value: Any, location: Location) -> None:
+        if location:
+            marks[location] = (0, len(marks))
+        if isinstance(value, Mapping):
+            if location and isinstance(location[-1], int) and isinstance(value.get("name"), str):
+                names[location] = value["name"]
+            for key, inner in value.items():
+                walk(inner, (*location, str(key)))
+        elif isinstance(value, list | tuple):
+            for index, inner in enumerate(value):
+                walk(inner, (*location, index))
+
+    walk(content, ())
+    return Places("", marks, names)
+
+
+def dotted(location: Location) -> str:
+    """Return a location in the file as people write it.
+
+    Examples
+    --------
+    >>> dotted(("covariates", 2, "unit"))
+    'covariates[2].unit'
+    """
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _prefixes(location: Location) -> list[Location]:
+    return [location[:depth] for depth in range(1, len(location) + 1)]

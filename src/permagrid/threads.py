@@ -1,0 +1,31 @@
+"""Thread pools whose workers each use one core, so that no result depends on how many there are."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from threadpoolctl import threadpool_limits
+
+
+def pool(workers: int) -> ThreadPoolExecutor:
+    """Return a pool of threads in which OpenMP code runs on one core.
+
+    OpenMP counts its threads per calling thread, so a limit set outside the pool does not hold in it:
+    gradient boosting would then start as many threads as there are cores in every worker, which is slow
+    and adds its sums in an order that depends on the machine.
+
+    Parameters
+    ----------
+    workers
+        Tasks in work at a time.
+
+    Examples
+    --------
+    >>> with pool(2) as threads:
+    ...     list(threads.map(abs, [-1, 2]))
+    [1, 2]
+    """
+    return ThreadPoolExecutor(workers, initializer=_one_core)
+
+
+def _one_core() -> None:
+    # Never undone: the setting belongs to the thread and ends with it.
+    threadpool_limits(1, user_api="openmp")
