@@ -20,6 +20,6 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a virtual world of 60 x 60 cells of 25 km, with planted faults."""
+    """Return the folder of a virtual world of 80 x 80 cells of 10 km, with planted faults."""
     folder = tmp_path_factory.mktemp("small") / "world"
-    return write_world(folder, seed=7, size=60, resolution=25000.0, n_boreholes=80)
+    return write_world(folder, seed=7, size=80, resolution=10000.0, n_boreholes=80)

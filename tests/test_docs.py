@@ -17,7 +17,9 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 
 def python_blocks(page: Path) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(
+        r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,9 @@ def plug_ins():
 
 def test_reader_of_the_guide_reads(plug_ins, tmp_path):
     path = tmp_path / "mine.csv"
-    pd.DataFrame({"id": ["a"], "lat": [70.0], "lon": [20.0], "year": [2001], "T": [-1.5]}).to_csv(path, index=False)
+    pd.DataFrame({"id": ["a"], "lat": [70.0], "lon": [20.0], "year": [2001], "T": [-1.5]}).to_csv(
+        path, index=False
+    )
     table = READERS["my_boreholes"](path, depth=15.0)
     assert table[["site_id", "value", "depth"]].values.tolist() == [["mine:a", -1.5, 15.0]]
 

@@ -45,7 +45,8 @@ def _note_verbose(ctx: click.Context, parameter: click.Parameter, value: bool) -
     ctx.meta[_VERBOSE] = value
     if value:
         logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, force=True)
-        warnings.simplefilter("default")
+        for kind in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("default", kind)
 
 
 class Commands(click.Group):
@@ -59,7 +60,8 @@ class Commands(click.Group):
             with warnings.catch_warnings():
                 # What a user must know is an error or stands in the report; the rest is for developers.
                 warnings.simplefilter("ignore")
-                logging.getLogger().addHandler(logging.NullHandler())
+                if not logging.getLogger().handlers:
+                    logging.getLogger().addHandler(logging.NullHandler())
                 return super().invoke(ctx)
         except StudyError as error:
             _tell(*map(str, error.faults))

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from permagrid.errors import PermagridError, did_you_mean
-from permagrid.wording import plain
+from permagrid.wording import plain, telling
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -119,7 +119,7 @@ def _misfit(hint: Any, value: Any) -> str | None:
         adapter.validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
         details = error.errors()
-        said = dict.fromkeys(plain({**detail, "input": value}) for detail in details)
+        said = dict.fromkeys(plain({**detail, "input": value}) for detail in telling(details))
         # Of a choice of types each says what it needs, and all found the same.
         needs = [each.split(", found ")[0] for each in said]
         found = next(iter(said)).removeprefix(needs[0])

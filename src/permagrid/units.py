@@ -26,6 +26,7 @@ _UNITS: dict[str, tuple[str, float, float]] = {
     "degC day": ("degree days", 1.0, 0.0),
     "day": ("time", 1.0, 0.0),
     "delta degC": ("temperature difference", 1.0, 0.0),
+    "delta K": ("temperature difference", 1.0, 0.0),
     "kg/m3": ("density", 1.0, 0.0),
     "class": ("class", 1.0, 0.0),
     "code": ("class", 1.0, 0.0),

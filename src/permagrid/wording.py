@@ -1,6 +1,6 @@
 """Plain sentences for values of the wrong kind, wherever pydantic finds them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _SENTENCES: dict[str, str] = {
@@ -25,7 +25,6 @@ _SENTENCES: dict[str, str] = {
     "less_than": "must be below {lt:g}",
     "less_than_equal": "must be at most {le:g}",
 }
-_MISSING = "is missing; it must be given"
 _PATTERNS: dict[str, str] = {
     r"^[a-z0-9_-]{1,64}$": "may hold a-z, 0-9, _ and - only, up to 64 of them",
     r"^[a-z0-9_]{1,64}$": "may hold a-z, 0-9 and _ only, up to 64 of them",
@@ -33,6 +32,23 @@ _PATTERNS: dict[str, str] = {
     r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "may hold letters, digits and _ only, beginning with a letter",
 }
 _MOST_SHOWN = 60
+
+
+def telling(details: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return errors of pydantic with one for each list that is too short, in place of one for each item."""
+    found: dict[object, dict[str, Any]] = {}
+    for number, detail in enumerate(details):
+        location = tuple(detail["loc"])
+        if detail["type"] == "missing" and location and isinstance(location[-1], int):
+            found[location[:-1]] = {
+                **detail,
+                "loc": location[:-1],
+                "type": "items_missing",
+                "n": location[-1] + 1,
+            }
+        else:
+            found[number] = dict(detail)
+    return list(found.values())
 
 
 def plain(detail: Mapping[str, Any]) -> str:
@@ -44,14 +60,10 @@ def plain(detail: Mapping[str, Any]) -> str:
     "needs a number, found '10 km'"
     """
     kind, context, found = str(detail["type"]), detail.get("ctx", {}), detail.get("input")
-    location = tuple(detail["loc"])
     if kind == "missing":
-        number = location[-1] if location else None
-        return (
-            f"needs {number + 1} items or more, found {_shown(found)}"
-            if isinstance(number, int)
-            else _MISSING
-        )
+        return "is missing; it must be given"
+    if kind == "items_missing":
+        return f"needs {detail['n']} items, found {_shown(found)}"
     if kind == "value_error":
         return str(detail["msg"]).removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":

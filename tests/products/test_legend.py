@@ -17,9 +17,22 @@ def lightness(colour: str) -> float:
 
 
 def test_ground_temperature_is_centred_at_zero_and_lightest_there():
-    stops = LEGENDS["mean_annual_ground_temperature"].stops
-    assert [stop.value for stop in stops] == [-stop.value for stop in reversed(stops)]
-    assert max(stops, key=lambda stop: lightness(stop.colour)).value == 0
+    shade = {s.value: lightness(s.colour) for s in LEGENDS["mean_annual_ground_temperature"].stops}
+    assert max(shade, key=lambda value: shade[value]) == 0
+    cold, warm = [shade[v] for v in sorted(shade) if v <= 0], [shade[v] for v in sorted(shade) if v >= 0]
+    assert cold == sorted(cold)
+    assert warm == sorted(warm, reverse=True)
+    for value in (2, 4, 6):
+        assert shade[value] == pytest.approx(shade[-value], abs=1.0)
+        assert shade[0] - shade[value] == pytest.approx(8 * value, abs=2.0)
+
+
+def test_temperature_and_thaw_depth_are_resolved_where_most_values_lie_and_open_beyond():
+    ends = {"mean_annual_ground_temperature": (-10, 6), "active_layer_thickness": (25, 300)}
+    for name, (low, high) in ends.items():
+        legend = LEGENDS[name]
+        assert (legend.stops[0].value, legend.stops[-1].value) == (low, high)
+        assert legend.open_ends == "both"
 
 
 @pytest.mark.parametrize(

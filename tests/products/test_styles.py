@@ -30,7 +30,7 @@ def test_renderers_suit_the_kind_of_legend():
 
 def test_labels_of_continuous_styles_carry_the_unit():
     assert 'label="150 cm"' in qml(LEGENDS["active_layer_thickness"])
-    assert 'label="−15 °C"' in sld(LEGENDS["mean_annual_ground_temperature"])
+    assert 'label="−10 °C"' in sld(LEGENDS["mean_annual_ground_temperature"])
 
 
 def test_styles_stand_beside_the_map_with_class_names_for_classes_only(tmp_path):

@@ -73,12 +73,24 @@ def made_up_predictions(variable):
                 frame["probability"] = 1 / (1 + np.exp(guess))
                 frame[["observed", "predicted"]] = (frame[["observed", "predicted"]] < 0).astype(int)
             frames.append(frame.assign(target=variable, learner=learner, folds=folds, epoch="2000-2004"))
-    return pd.concat(frames, ignore_index=True)
+    table = pd.concat(frames, ignore_index=True)
+    return table if variable == "permafrost_presence" else with_places_and_a_subset(table)
+
+
+def with_places_and_a_subset(table):
+    """Return predictions as a run writes them: with places, and models of the low values alone."""
+    places = made_up_sites("mean_annual_ground_temperature")[["site_id", "longitude", "latitude"]]
+    rows = places.iloc[10 + np.arange(len(table)) % 40].reset_index(drop=True)
+    table = pd.concat([table.assign(subset="all"), rows], axis=1)
+    low = table[table["observed"] < 0].assign(subset="low")
+    return pd.concat([table, low], ignore_index=True)
 
 
 def made_up_scores(predictions, variable):
     rows = []
-    for (learner, folds), group in predictions.groupby(["learner", "folds"], sort=False):
+    if "subset" not in predictions:
+        predictions = predictions.assign(subset="all")
+    for (subset, learner, folds), group in predictions.groupby(["subset", "learner", "folds"], sort=False):
         error = group["predicted"] - group["observed"]
         found = {"accuracy": float((error == 0).mean()), "kappa": float((error == 0).mean()) - 0.1}
         if variable != "permafrost_presence":
@@ -87,8 +99,8 @@ def made_up_scores(predictions, variable):
             "target": variable,
             "learner": learner,
             "folds": folds,
-            "subset": "all",
-            "n": 150,
+            "subset": subset,
+            "n": len(group),
             "n_sites": 60,
         }
         for name, value in found.items():
@@ -142,7 +154,7 @@ def made_up_run(folder: Path, variable: str) -> MadeUpRun:
         ],
         "agreement": [
             {
-                "reference": "A reference map",
+                "reference": "A map of permafrost fraction",
                 "statistic": "spearman",
                 "value": -0.87,
                 "n": 41000,
@@ -151,7 +163,8 @@ def made_up_run(folder: Path, variable: str) -> MadeUpRun:
             }
         ],
         "truth": [
-            {"variable": variable, "epoch": "2000-2004", "rmse": 1.1, "bias": 0.1, "r2": 0.9, "n": 900}
+            {"variable": variable, "epoch": epoch, "rmse": rmse, "bias": 0.1, "r2": 0.9, "n": 900}
+            for epoch, rmse in (("1995-1999", 1.126), ("2000-2004", 1.0))
         ],
         "timing_s": {"predict": 2.5},
         "peak_memory_mb": 512.0,
@@ -166,7 +179,16 @@ def made_up_run(folder: Path, variable: str) -> MadeUpRun:
         "target": {"variable": variable, "unit": LEGENDS[variable].unit},
         "grid": {"crs": "EPSG:3995"},
     }
-    truth = [TruthPair(maps[0].path, maps[1].path, variable, "2000-2004")]
+    if variable != "permafrost_presence":
+        study |= {
+            "products": {"learner": "climate_linear"},
+            "truth": {"path": "truth_{epoch}.tif"},
+            "validation": {"subsets": [{"name": "low", "maximum": 0.0}]},
+        }
+    truth = [
+        TruthPair(maps[0].path, maps[1].path, variable, "2000-2004"),
+        TruthPair(maps[1].path, maps[0].path, variable, "1995-1999"),
+    ]
     scores = made_up_scores(predictions, variable)
     return MadeUpRun(summary, study, made_up_sites(variable), scores, predictions, maps, truth)
 

@@ -6,14 +6,15 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.image import imread
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import wrap_xr
+from PIL import Image
 
 from permagrid.errors import PermagridError
 from permagrid.products.geotiff import write_cog
 from permagrid.products.legend import LEGENDS
 from permagrid.products.scratch import open_scratch
+from permagrid.report.canvas import NODATA
 from permagrid.report.figures import (
     confusion_figure,
     epoch_maps_figure,
@@ -31,51 +32,79 @@ PRESENCE = LEGENDS["permafrost_presence"]
 
 
 def colours_in(png):
-    pixels = np.round(imread(io.BytesIO(png))[..., :3] * 255).astype(int)
-    found, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
-    return {f"#{r:02x}{g:02x}{b:02x}" for (r, g, b), count in zip(found, counts, strict=True) if count > 200}
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    return {"#{:02x}{:02x}{:02x}".format(*colour) for n, colour in image.getcolors(2**24) if n > 200}
 
 
 def one(table):
     return table[table["learner"] == "random_forest"]
 
 
+def dark_pixels(png):
+    return int((np.asarray(Image.open(io.BytesIO(png)).convert("L")) < 75).sum())
+
+
 def test_a_class_map_shows_its_classes_and_no_data_in_their_colours(class_run):
     png = map_figure(class_run.maps[0].path, PRESENCE, title="Permafrost")
-    assert {stop.colour for stop in PRESENCE.stops} | {"#d9dcdf"} <= colours_in(png)
+    assert {stop.colour for stop in PRESENCE.stops} | {NODATA} <= colours_in(png)
 
 
-def test_bytes_are_the_same_each_time_and_free_of_the_users_settings(value_run):
-    path = value_run.maps[0].path
-    first = map_figure(path, TEMPERATURE, title="MAGT", sites=value_run.sites)
+@pytest.fixture(scope="module")
+def sited(value_run):
+    return map_figure(value_run.maps[0].path, TEMPERATURE, title="MAGT", sites=value_run.sites)
+
+
+def test_bytes_are_the_same_each_time_and_free_of_the_users_settings(value_run, sited):
     before = dict(mpl.rcParams)
     with mpl.rc_context({"axes.facecolor": "red", "font.size": 20.0}):
-        second = map_figure(path, TEMPERATURE, title="MAGT", sites=value_run.sites)
-    assert first == second
+        again = map_figure(value_run.maps[0].path, TEMPERATURE, title="MAGT", sites=value_run.sites)
+    assert again == sited
     assert dict(mpl.rcParams) == before
-    assert b"Software" not in first
+    assert b"Software" not in sited
+
+
+def test_figures_have_a_palette_that_holds_every_colour_of_the_legend():
+    grid = GeoBox.from_bbox((0, 60, 40, 80), "EPSG:4326", resolution=0.1)
+    values = np.linspace(-10, 6, grid.shape[0] * grid.shape[1]).reshape(grid.shape)
+    png = map_figure(wrap_xr(values, grid), TEMPERATURE, title="x")
+    assert Image.open(io.BytesIO(png)).mode == "P"
+    assert {stop.colour for stop in TEMPERATURE.stops} <= colours_in(png)
+
+
+def test_a_virtual_world_has_no_coasts_but_the_edge_of_its_data():
+    grid = GeoBox.from_bbox((5, 55, 30, 72), "EPSG:4326", resolution=0.25)
+    whole = np.zeros(grid.shape)
+    holed = whole.copy()
+    holed[20:50, 30:70] = np.nan
+    earth, bare, edged = (
+        map_figure(wrap_xr(values, grid), TEMPERATURE, title="x", coasts=coasts)
+        for values, coasts in ((whole, True), (whole, False), (holed, False))
+    )
+    assert dark_pixels(earth) > dark_pixels(edged) + 500 > dark_pixels(bare) + 1000
 
 
 def test_titles_are_text_and_never_formulas(class_run):
     assert map_figure(class_run.maps[0].path, PRESENCE, title=r"costs $1 \frac{ $")[:4] == b"\x89PNG"
 
 
-def test_sites_are_drawn_on_the_map(value_run):
-    path = value_run.maps[0].path
-    with_sites = map_figure(path, TEMPERATURE, title="MAGT", sites=value_run.sites)
-    assert with_sites != map_figure(path, TEMPERATURE, title="MAGT")
+def test_sites_are_drawn_on_the_map(value_run, sited):
+    assert sited != map_figure(value_run.maps[0].path, TEMPERATURE, title="MAGT")
 
 
 @pytest.mark.parametrize(
-    ("crs", "box", "resolution"),
+    ("crs", "box", "resolution", "variable"),
     [
-        ("EPSG:4326", (-180, 45, 180, 84), 1.0),
-        ("EPSG:4326", (160, 60, 200, 75), 0.25),
-        ("EPSG:6931", (-9e6, -9e6, 9e6, 9e6), 150_000),
-        ("+proj=aea +lat_1=25 +lat_2=47 +lon_0=105 +datum=WGS84 +units=m", (-3e6, 1.8e6, 3e6, 6e6), 50_000),
+        ("EPSG:4326", (-180, 45, 180, 84), 1.0, "permafrost_probability"),
+        ("EPSG:4326", (160, 60, 200, 75), 0.25, "active_layer_thickness"),
+        ("EPSG:6931", (-9e6, -9e6, 9e6, 9e6), 150_000, "active_layer_thickness"),
+        (
+            "+proj=aea +lat_1=25 +lat_2=47 +lon_0=105 +datum=WGS84 +units=m",
+            (-3e6, 1.8e6, 3e6, 6e6),
+            50_000,
+            "permafrost_probability",
+        ),
     ],
 )
-@pytest.mark.parametrize("variable", ["permafrost_probability", "active_layer_thickness"])
 def test_any_grid_and_kind_of_legend_can_be_drawn(crs, box, resolution, variable):
     grid = GeoBox.from_bbox(box, crs, resolution=resolution)
     values = np.linspace(0, 1, grid.shape[0] * grid.shape[1]).reshape(grid.shape)
@@ -85,7 +114,7 @@ def test_any_grid_and_kind_of_legend_can_be_drawn(crs, box, resolution, variable
 
 def test_a_map_without_any_data_can_be_drawn():
     grid = GeoBox.from_bbox((0, 60, 40, 80), "EPSG:4326", resolution=1)
-    assert "#d9dcdf" in colours_in(
+    assert NODATA in colours_in(
         map_figure(wrap_xr(np.full(grid.shape, np.nan), grid), TEMPERATURE, title="x")
     )
 
@@ -146,6 +175,13 @@ def test_site_maps_show_kept_and_flagged_and_need_a_place(value_run):
     assert site_map_figure(value_run.sites, TEMPERATURE)[:4] == b"\x89PNG"
     with pytest.raises(PermagridError, match="no site to draw"):
         site_map_figure(value_run.sites.assign(latitude=999.0), TEMPERATURE)
+
+
+def test_sites_that_were_not_used_are_told_from_those_that_were(value_run):
+    used = value_run.sites.iloc[10:40][["site_id", "longitude", "latitude", "value"]]
+    assert site_map_figure(value_run.sites, TEMPERATURE, used=used) != site_map_figure(
+        value_run.sites, TEMPERATURE
+    )
 
 
 def test_a_single_site_can_be_drawn(value_run):

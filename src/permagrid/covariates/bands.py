@@ -1,5 +1,6 @@
 """Rasters that GDAL opens, band by band: GeoTIFF and COG, ESRI BIL, ENVI, ASCII grid, Erdas Imagine."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,13 @@ def open_band(path: str, band: int, nodata: float | None, crs: str | None) -> xr
             attrs: dict[str, Any] = {"units": raster.units[band - 1] or ""}
             attrs["long_name"] = raster.descriptions[band - 1] or ""
     except RasterioError as error:
-        raise PermagridError(
-            f"{shown(path)}: cannot be opened as a raster ({sentence(error)}); "
-            f"allowed: {', '.join(DRIVERS)}, and .nc and .zarr for named variables"
-        ) from error
+        why = (
+            "format VRT is not read"
+            if _is_virtual(path)
+            else f"cannot be opened as a raster ({sentence(error)})"
+        )
+        allowed = f"{', '.join(DRIVERS)}, and .nc and .zarr for named variables"
+        raise PermagridError(f"{shown(path)}: {why}; allowed: {allowed}") from error
     except CRSError as error:
         raise PermagridError(f"{shown(path)}: its CRS is not understood ({sentence(error)})") from error
     _check_geobox(shown(path), geobox)
@@ -56,6 +60,14 @@ def open_band(path: str, band: int, nodata: float | None, crs: str | None) -> xr
     return lazy_grid(read, geobox, attrs)
 
 
+def _is_virtual(path: str) -> bool:
+    """Return whether a local file only names other files, which GDAL is not let to follow."""
+    if "://" in path or not Path(path).is_file():
+        return path.lower().endswith(".vrt")
+    with Path(path).open("rb") as file:
+        return file.read(64).lstrip().startswith(b"<VRTDataset")
+
+
 def _environment(path: str) -> rasterio.Env:
     return rasterio.Env(**(_REMOTE if "://" in path else {}))
 
@@ -63,8 +75,8 @@ def _environment(path: str) -> rasterio.Env:
 def _read(path: str, band: int, nodata: float | None, key: Key, shape: tuple[int, int]) -> Float:
     # Opened anew each time: GDAL's handles must not be shared by threads.
     rows, columns = (_range(part, size) for part, size in zip(key, shape, strict=True))
-    window = Window(columns.start, rows.start, len(columns) and columns[-1] + 1 - columns.start,
-                    len(rows) and rows[-1] + 1 - rows.start)  # fmt: skip
+    spans = [(part.start, part[-1] + 1 if len(part) else part.start) for part in (rows, columns)]
+    window = Window.from_slices(*spans)
     try:
         with _environment(path), DatasetReader(path, driver=list(DRIVERS)) as raster:
             values = raster.read(band, window=window, masked=True)

@@ -64,11 +64,21 @@ def plan_lookup(source: GeoBox, geobox: GeoBox, kind: Kind, resampling: Resampli
     if resampling == "auto":
         pair: tuple[Method, Method] = ("mode", "nearest") if kind == "class" else ("average", "bilinear")
         resampling = pair[0] if ratio >= 1.5 - 1e-6 else pair[1]
-    if resampling not in _MOST_SUBCELLS:
-        return Plan(resampling, 1, 1)
-    most = _MOST_SUBCELLS[resampling]
-    coarsen = max(1, int(2 * ratio / most + 1e-6)) if resampling == "average" else 1
-    return Plan(resampling, int(np.clip(np.ceil(2 * ratio / coarsen - 1e-6), 3, most)), coarsen)
+    if resampling == "mode":
+        return Plan(resampling, _subcells(2 * ratio, _MOST_SUBCELLS["mode"]), 1)
+    if resampling == "average":
+        most = _MOST_SUBCELLS["average"]
+        least = max(1, int(np.ceil(ratio / most - 1e-6)))
+        # Where one of two group sizes divides a cell evenly, its mean is exact.
+        even = [size for size in (least, least + 1) if abs(ratio / size - round(ratio / size)) < 1e-6]
+        coarsen = even[0] if even else least
+        rest = ratio / coarsen
+        return Plan(resampling, _subcells(2 * rest if 2 * rest <= most else rest, most), coarsen)
+    return Plan(resampling, 1, 1)
+
+
+def _subcells(wanted: float, most: int) -> int:
+    return int(np.clip(np.ceil(wanted - 1e-6), 3 if wanted > 2 else 2, most))
 
 
 def cells_per_cell(source: GeoBox, geobox: GeoBox) -> float:
@@ -120,10 +130,12 @@ def _in_source(source: GeoBox, x: Float, y: Float) -> tuple[Float, Float]:
     x, y = np.where(lost, np.nan, x), np.where(lost, np.nan, y)
     row = _settled(inverse.d * x + inverse.e * y + inverse.f)
     column = inverse.a * x + inverse.b * y + inverse.c
+    column = _settled(column)
     if source.crs.geographic:
         turn = 360.0 / abs(source.affine.a)
-        return row, np.mod(_settled(np.mod(column, turn)), turn)
-    return row, _settled(column)
+        beyond = (column < 0) | (column >= source.shape[1])
+        column = np.where(beyond, np.mod(_settled(np.mod(column, turn)), turn), column)
+    return row, column
 
 
 def _settled(position: Float) -> Float:
@@ -247,7 +259,8 @@ def _around(source: GeoBox, row: Float, column: Float, coarsen: int) -> tuple[Fl
             if abs(pole) < 1e-3 * abs(source.affine.e):
                 row = np.where(beyond, mirrored, row)
                 column = np.where(beyond, column + turn // 2, column)
-    return row, np.mod(column, -(-turn // coarsen))
+    beyond = (column < 0) | (column >= -(-source.shape[1] // coarsen))
+    return row, np.where(beyond, np.mod(column, -(-turn // coarsen)), column)
 
 
 def _windows(

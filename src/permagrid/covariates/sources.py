@@ -71,20 +71,17 @@ def undeclared_sentinel(grid: xr.DataArray) -> float | None:
     """Return a value such as -9999 that fills part of a grid without being declared nodata, or None.
 
     Interpolating over an undeclared sentinel makes values that look real, so `permagrid check` asks. A
-    value counts as one if it is among those in use, is repeated, and lies farther from all others than
-    they lie from each other: the depth of a sea may be -9999 m, where -9998 m is near.
+    value counts as one if it is among those in use and lies farther from all others than they lie from
+    each other: the depth of a sea may be -9999 m, but where it is, -9998 m is near.
     """
     sample = decimated(grid)
-    seen = sample[np.isfinite(sample)]
-    values, counts = np.unique(seen, return_counts=True)
-    for value, count, others in (
-        (values[:1], counts[:1], values[1:]),
-        (values[-1:], counts[-1:], values[:-1]),
-    ):
-        if others.size == 0 or count[0] < 2 or not np.isclose(value[0], _SENTINELS, rtol=1e-6, atol=0).any():
-            continue
-        if np.abs(others - value[0]).min() > np.ptp(others):
-            return float(value[0])
+    values = np.unique(sample[np.isfinite(sample)])
+    if values.size == 0:
+        return None
+    for value, others in ((values[0], values[1:]), (values[-1], values[:-1])):
+        known = np.isclose(value, _SENTINELS, rtol=1e-6, atol=0).any()
+        if known and (others.size == 0 or np.abs(others - value).min() > np.ptp(others)):
+            return float(value)
     return None
 
 

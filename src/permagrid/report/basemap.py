@@ -141,8 +141,9 @@ def graticule(crs: str, bounds: Bounds) -> tuple[dict[float, list[Line]], dict[f
     round_the_pole = east - west >= 360.0 and not pyproj.CRS.from_user_input(crs).is_geographic
     first = west - by_longitude / 2 if round_the_pole else west
     for degree in _multiples(by_longitude, first, min(east, first + 360.0)):
-        # meridians end one parallel short of the pole, where they would only blacken the map
-        end = 90.0 - by_latitude if round_the_pole and north > 89.0 else 90.0
+        # meridians end at the last parallel before the pole, where they would only blacken the map
+        last = by_latitude * np.floor(89.9 / by_latitude)
+        end = last if round_the_pole and north > 89.0 else 90.0
         line = np.column_stack([np.full(2, degree), (max(south - 1.0, -90.0), end)])
         meridians[_wrapped(degree)] = project_lines([line], crs, bounds)
     for degree in _multiples(by_latitude, south, min(north, 89.9)):

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import (
     BoundaryNorm,
     Colormap,
@@ -19,6 +20,7 @@ from matplotlib.colors import (
 )
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
 
 from permagrid.products.legend import Legend
 from permagrid.report.png import small_png
@@ -29,7 +31,7 @@ INK = "#22303c"
 """Colour of text and axes."""
 QUIET = "#6b7a86"
 """Colour of secondary text."""
-NODATA = "#c6cbd0"
+NODATA = "#cfd3d8"
 """Colour of cells without data: a grey that the pale middle of a diverging legend stands out from."""
 _SHADES = 97
 """Colours of a continuous legend; two legends and the letters of a figure fit into one palette."""
@@ -78,10 +80,19 @@ def styled(draw: Callable[_Parameters, Figure]) -> Callable[_Parameters, bytes]:
     def drawn(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> bytes:
         with mpl.rc_context(_STYLE):
             canvas = FigureCanvasAgg(draw(*args, **kwargs))
-            canvas.draw()
-            return small_png(np.asarray(canvas.buffer_rgba())[..., :3])
+            canvas.draw()  # type: ignore[no-untyped-call]
+            pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+            return small_png(pixels[..., :3], _legend_colours(canvas.figure))
 
     return drawn
+
+
+def _legend_colours(figure: Figure) -> NDArray[np.uint8]:
+    """Return all colours of the legends in a figure: those of its maps and bars."""
+    drawn = [artist.get_cmap() for artist in figure.findobj() if isinstance(artist, ScalarMappable)]
+    maps = [cmap for cmap in {id(cmap): cmap for cmap in drawn}.values() if cmap.N <= _SHADES]
+    shades = [np.asarray(cmap(np.arange(cmap.N), bytes=True))[:, :3] for cmap in maps]
+    return np.concatenate([np.zeros((0, 3), np.uint8), *shades])
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -121,7 +132,10 @@ def colormap(legend: Legend) -> tuple[Colormap, Normalize]:
             return np.interp(place, places, values)
 
         norm = FuncNorm((place, back), vmin=values[0], vmax=values[-1], clip=True)
-        cmap = LinearSegmentedColormap.from_list(legend.variable, colours, N=_SHADES)
+        ramp = LinearSegmentedColormap.from_list(legend.variable, colours, N=_SHADES)
+        shades = np.round(ramp(np.arange(_SHADES))[:, :3] * 255)
+        # matplotlib cuts the decimals off on maps and rounds them on bars: this gives both the same bytes
+        cmap = ListedColormap(np.minimum(shades / 255 + 1e-6, 1.0), name=legend.variable)
     else:
         if legend.kind == "zones":
             edges = [min(0.0, values[0] - 1.0), *values]

@@ -25,6 +25,7 @@ from permagrid.report.map_sections import (
     truth_section,
     unobserved_epochs,
 )
+from permagrid.report.metrics import ScoreFormat, score_format
 from permagrid.report.page import Card, count, number
 from permagrid.report.record_text import with_doi
 from permagrid.report.scores_text import score_cards, statement
@@ -95,11 +96,9 @@ def render_report(
         kicker=_variable_title(str(target.get("variable", "")), unit) or "permagrid report",
         facts=_facts(summary, study, maps),
         abstract=_paragraphs(str(metadata.get("abstract") or "")),
-        limits=_limits(
-            str(metadata.get("resolution_note") or ""), unobserved_epochs(maps, predictions, study)
-        ),
+        limits=_limits(metadata, unobserved_epochs(maps, predictions, study)),
         statement=statement(own, unit, published),
-        cards=[*score_cards(own, unit, published), *_cards(summary, maps)],
+        cards=[*score_cards(own, unit, published), *_cards(summary, maps, score_format(own, unit))],
         sections=[section for section in sections if section is not None],
         colophon=_colophon(summary, study),
     )
@@ -166,11 +165,11 @@ def _paragraphs(text: str) -> list[str]:
     return [part for part in text.split("\n\n") if part.strip()]
 
 
-def _limits(resolution_note: str, unobserved: Sequence[str]) -> list[str]:
+def _limits(metadata: Mapping[str, Any], unobserved: Sequence[str]) -> list[str]:
     """Return what the maps do not say: their resolution, and epochs without observations."""
-    said = [resolution_note] if resolution_note else []
+    said = [str(metadata["resolution_note"])] if metadata.get("resolution_note") else []
     if unobserved:
-        years = ", ".join(epoch.replace("-", "–") for epoch in unobserved)
+        years = " and ".join(epoch.replace("-", "–") for epoch in unobserved)
         said.append(f"No observation lies in {years}: the maps of these years rest on the covariates alone.")
     return said
 
@@ -200,19 +199,22 @@ def _facts(summary: Mapping[str, Any], study: Mapping[str, Any], maps: Sequence[
         facts.append(str(grid["crs"]))
     depth = (study.get("target") or {}).get("depth")
     if depth is not None:
-        facts.append(f"depth {depth} m" if isinstance(depth, int | float) else f"depth: {depth}")
+        facts.append(f"depth {depth:g} m" if isinstance(depth, int | float) else f"depth: {depth}")
     if summary.get("digest"):
         facts.append(f"digest {str(summary['digest'])[:12]}")
     return facts
 
 
-def _cards(summary: Mapping[str, Any], maps: Sequence[MapLayer]) -> list[Card]:
+def _cards(summary: Mapping[str, Any], maps: Sequence[MapLayer], form: ScoreFormat) -> list[Card]:
     cards = []
     counts = summary.get("sites") or {}
     if counts.get("kept") is not None:
         cards.append(Card("Sites used", number(counts["kept"]), f"of {number(counts.get('read'))} read"))
     if maps:
         cards.append(Card("Maps", str(len(maps)), count(len({layer.epoch for layer in maps}), "epoch")))
+    for item in sorted(summary.get("truth") or [], key=lambda item: str(item.get("epoch")))[-1:]:
+        cells = f"{number(item.get('n'))} cells, {str(item.get('epoch')).replace('-', '–')}"
+        cards.append(Card("RMSE against the truth", form.text(item.get("rmse"), "rmse"), cells))
     for item in (summary.get("agreement") or [])[:1]:
         statistic = words(str(item.get("statistic", "agreement"))).capitalize()
         cards.append(Card(f"{statistic} with reference", rank_value(item), rank_words(item)))
@@ -223,7 +225,5 @@ def _colophon(summary: Mapping[str, Any], study: Mapping[str, Any]) -> str:
     version = (summary.get("versions") or {}).get("permagrid")
     made = f"Made with permagrid{f' {version}' if version else ''}."
     if is_virtual(study):
-        return (
-            f"{made} A virtual world: the coasts of the Earth are left out, lines mark the edge of the data."
-        )
+        return f"{made} The world is virtual: lines are the edge of its data, not coasts of the Earth."
     return f"{made} Coastlines and borders: Natural Earth (public domain), drawn for orientation only."

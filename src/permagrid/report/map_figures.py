@@ -54,7 +54,9 @@ def map_figure(
     """
     image = read_map(source, max_pixels=max_pixels)
     width = 7.6 if image.aspect <= 1.25 else 7.6 * 1.25 / image.aspect
-    figure = new_figure(width, (width - 0.95) * image.aspect + 1.45)
+    figure = new_figure(
+        width, (width - 0.95) * image.aspect + (1.45 if legend.kind == "continuous" else 1.25)
+    )
     axes = figure.add_subplot()
     draw_map(axes, image, legend, sites=None if sites is None else site_points(sites), coasts=coasts)
     axes.set_title(title, pad=17, fontsize=11)
@@ -100,7 +102,10 @@ def epoch_maps_figure(
         columns = math.ceil(len(images) / math.ceil(len(images) / columns))
     rows = math.ceil(len(images) / columns)
     panel = min(10.4 / columns, 4.6)
-    figure = new_figure(max(panel * columns, 6.5), rows * (panel * aspect + 0.28) + 1.15)
+    figure = new_figure(
+        max(panel * columns, 6.5),
+        rows * (panel * aspect + 0.28) + (1.15 if legend.kind == "continuous" else 0.75),
+    )
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, (epoch, image) in zip(grid.flat, images.items(), strict=False):
         draw_map(axes, image, legend, labels=False, coasts=coasts)

@@ -163,7 +163,7 @@ def add_legend(figure: Figure, axes: list[Axes], legend: Legend, values: NDArray
     if legend.kind == "continuous":
         bar = _colour_bar(figure, axes, legend, finite)
         beside = bar.ax.legend(
-            handles=missing, loc="center left", bbox_to_anchor=(1.04, 0.5), handlelength=1.2, borderpad=0
+            handles=missing, loc="center left", bbox_to_anchor=(1.1, 0.5), handlelength=1.2, borderpad=0
         )
         beside.set_in_layout(False)
         return
@@ -194,14 +194,16 @@ def _colour_bar(figure: Figure, axes: list[Axes], legend: Legend, finite: NDArra
     high = finite.size > 0 and finite.max() > legend.stops[-1].value
     low, high = low or legend.open_ends in ("min", "both"), high or legend.open_ends in ("max", "both")
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((low, high), "neither")
+    one_of_many = len(axes) == 1 and len(figure.axes) > 1
     bar = figure.colorbar(
         ScalarMappable(norm, cmap),
         ax=axes,
         orientation="horizontal",
         extend=extend,
-        shrink=0.62 if len(figure.axes) != 2 else 0.8,
-        aspect=34,
+        shrink=0.85 if one_of_many else 0.62,
+        aspect=24 if one_of_many else 34,
         pad=0.05,
+        panchor=False,
         label=legend.label,
     )
     bar.set_ticks([stop.value for stop in legend.stops], labels=[stop.label for stop in legend.stops])

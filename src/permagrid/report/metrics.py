@@ -147,7 +147,8 @@ def quoted_row(scores: pd.DataFrame, published: str | None) -> dict[str, Any] | 
         return None
     learner, folds = best_learner(table)
     severe = table[table["folds"] == folds]
-    learner = published if published in set(severe["learner"]) else learner
+    if published is not None and published in set(severe["learner"]):
+        learner = published
     row = severe[severe["learner"] == learner].iloc[0]
     return {str(key): value for key, value in row.to_dict().items()}
 

@@ -8,21 +8,23 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 _EXACT = 176
-"""Colours that are kept as they are, the most frequent ones; the others share what is left of 256."""
+"""Colours that are kept as they are, if no more are asked for; the others share what is left of 256."""
 _MARGIN = 12
 """White pixels left around what is drawn."""
 
 
-def small_png(pixels: NDArray[np.uint8]) -> bytes:
+def small_png(pixels: NDArray[np.uint8], keep: NDArray[np.uint8] | None = None) -> bytes:
     """Return a picture as PNG with a palette; its bytes depend on its pixels only.
 
-    The most frequent colours, which are those of legends, stay exactly as they are; others, at the edges
-    of letters and lines, become the nearest in the palette.
+    Colours of legends and the most frequent ones stay exactly as they are; others, at the edges of letters
+    and lines, become the nearest in the palette.
 
     Parameters
     ----------
     pixels
         Red, green and blue [0..255], shape (height, width, 3).
+    keep
+        Colours that must stay as they are, shape (n, 3).
 
     Examples
     --------
@@ -31,10 +33,12 @@ def small_png(pixels: NDArray[np.uint8]) -> bytes:
     'P'
     """
     image = Image.fromarray(_cut(pixels))
-    found = image.getcolors(image.width * image.height)
-    ranked = sorted(found, key=lambda item: (-item[0], item[1]))
-    colours = np.array([colour for _, colour in ranked], dtype=np.uint8)
-    palette = colours if len(colours) <= 256 else _palette(colours)
+    found = image.getcolors(image.width * image.height) or []
+    counts, colours = np.array([n for n, _ in found]), np.array([c for _, c in found], dtype=np.uint8)
+    first = np.isin(_packed(colours), _packed(np.zeros((0, 3), np.uint8) if keep is None else keep))
+    # by falling frequency; ties by colour, so that the same pixels give the same bytes
+    colours = colours[np.lexsort((_packed(colours), -counts, ~first))]
+    palette = colours if len(colours) <= 256 else _palette(colours, int(first.sum()))
     nearest = cKDTree(palette.astype(np.float64)).query(colours.astype(np.float64))[1]
     table = np.zeros(2**24, dtype=np.uint8)
     table[_packed(colours)] = nearest
@@ -45,11 +49,12 @@ def small_png(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _palette(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return 256 colours that stand for all in `colours`, which come by falling frequency."""
-    exact, rest = colours[:_EXACT], colours[_EXACT:]
-    strip = Image.fromarray(rest[None]).quantize(256 - _EXACT, Image.Quantize.MEDIANCUT)
-    shared = np.array(strip.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)[: 256 - _EXACT]
+def _palette(colours: NDArray[np.uint8], first: int) -> NDArray[np.uint8]:
+    """Return 256 colours that stand for all in `colours`, of which the `first` must be among them."""
+    size = min(max(_EXACT, first + 24), 240)
+    exact, rest = colours[:size], colours[size:]
+    strip = Image.fromarray(rest[None]).quantize(256 - size, Image.Quantize.MEDIANCUT)
+    shared = np.array(strip.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)[: 256 - size]
     return np.concatenate([exact, shared])
 
 

@@ -94,11 +94,8 @@ def flag_part(summary: Mapping[str, Any], sites: gpd.GeoDataFrame, flagged: pd.D
         per_verdict = [int(found.get(word, 0)) for word in VERDICTS.values()]
         rows.append([words(test), *per_verdict, len(mine)])
         if len(mine):
-            lists.append(
-                Folded(
-                    f"{words(test).capitalize()}: {count(len(mine), 'site')}", tables=(_flagged_sites(mine),)
-                )
-            )
+            title = f"{words(test).capitalize()}: {count(len(mine), 'site')}"
+            lists.append(Folded(title, tables=(_flagged_sites(mine),)))
     caption = "Nothing is deleted: rows that failed a test are set aside, suspect rows stay and are marked."
     grid = table(["Test", "Rows suspect", "Rows failed", "Rows missing", "Sites"], rows, caption=caption)
     return Part("What was flagged, and why", tables=(grid,), folded=tuple(lists))
@@ -119,17 +116,24 @@ def references(sites: gpd.GeoDataFrame) -> tuple[Reference, ...]:
     table_ = sites[sites["kept"].astype(bool)] if "kept" in sites else sites
     if table_.empty or ("source" not in table_ and "citation" not in table_):
         return ()
-    names = [name for name in ("citation", "source", "licence") if name in table_]
+    names = [name for name in ("citation", "licence") if name in table_]
     found = []
-    for key, rows in table_.groupby(names, sort=True, dropna=False):
+    for key, rows in table_.groupby(names, sort=True, dropna=False) if names else [((), table_)]:
         said = dict(zip(names, (_text(value) for value in key), strict=True))
-        more = [count(rows["site_id"].nunique(), "site")]
-        if said.get("citation") and said.get("source"):
-            more.append(said["source"])
-        more.append(f"licence: {said.get('licence') or 'not stated'}")
-        text = said.get("citation") or said.get("source") or "Source not stated"
-        found.append(Reference(text, " · ".join(more)))
+        sources = _sources(rows)
+        more = sources if said.get("citation") else [count(rows["site_id"].nunique(), "site")]
+        licence = f"licence: {said.get('licence') or 'not stated'}"
+        text = said.get("citation") or "; ".join(sources) or "Source not stated"
+        found.append(Reference(text, " · ".join([*more, licence])))
     return tuple(found)
+
+
+def _sources(rows: gpd.GeoDataFrame) -> list[str]:
+    """Return each source of `rows` with the number of its sites."""
+    if "source" not in rows:
+        return [count(rows["site_id"].nunique(), "site")]
+    numbers = rows.groupby("source", sort=True, dropna=False)["site_id"].nunique()
+    return [f"{_text(name) or 'source not stated'}: {count(int(n), 'site')}" for name, n in numbers.items()]
 
 
 def named_references(study: Mapping[str, Any]) -> tuple[Reference, ...]:

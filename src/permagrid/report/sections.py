@@ -124,9 +124,8 @@ def prediction_section(
 
 def _subsets(table: pd.DataFrame) -> list[str]:
     """Return the parts of the sites for which the comparison was made once more."""
-    return (
-        [str(name) for name in dict.fromkeys(table["subset"]) if name != "all"] if "subset" in table else []
-    )
+    names = dict.fromkeys(table["subset"]) if "subset" in table else ()
+    return [str(name) for name in names if name != "all"]
 
 
 def _fit_pictures(table: pd.DataFrame, legend: Legend, learner: str) -> tuple[Picture, ...]:
@@ -168,45 +167,45 @@ def score_section(
     """Return the scores of all learners under all fold schemes, for all sites and for each subset."""
     if scores.empty:
         return None
-    schemes = fold_sentences(summary)
+    schemes, published = fold_sentences(summary), published_learner(study)
     parts = []
     targets = list(dict.fromkeys(scores["target"]))
     for target in targets:
         rows = scores[scores["target"] == target]
-        unit = _unit(target, study)
+        unit, quoted = _unit(target, study), quoted_row(rows, published)
         title = LEGENDS[target].title if target in LEGENDS else words(target).capitalize()
-        heading = title if len(targets) > 1 else ""
-        text = (schemes,) if schemes else ()
-        parts.append(_score_part(on_all_sites(rows), rows, study, (heading, text, title)))
+        every = on_all_sites(rows)
+        if not every.empty:
+            parts.append(
+                Part(
+                    title if len(targets) > 1 else "",
+                    text=(schemes,) if schemes else (),
+                    figures=(_score_picture(every, unit, title, published),),
+                    tables=score_grids(every, unit, quoted),
+                )
+            )
         for subset in _subsets(rows):
-            said = subset_words(subset, study, unit)
+            said, part = subset_words(subset, study, unit), rows[rows["subset"] == subset]
             text = (
                 f"Models fitted to {said} alone, and scored on them alone. The maps come from a model "
-                "of all sites: these scores are not theirs.",
+                "of all sites: these scores are not theirs."
             )
             heading = f"{title if len(targets) > 1 else 'Only'} {said}"
-            parts.append(_score_part(rows[rows["subset"] == subset], rows, study, (heading, text, said)))
+            picture = _score_picture(part, unit, said, None)
+            parts.append(
+                Part(heading, text=(text,), figures=(picture,), tables=score_grids(part, unit, quoted))
+            )
     return Section("scores", "Scores", tuple(parts))
 
 
-def _score_part(
-    rows: pd.DataFrame,
-    every: pd.DataFrame,
-    study: Mapping[str, Any],
-    words_: tuple[str, tuple[str, ...], str],
-) -> Part:
-    heading, text, subject = words_
-    published = published_learner(study)
-    unit = _unit(str(every["target"].iloc[0]), study)
-    picture = Picture(
+def _score_picture(rows: pd.DataFrame, unit: str, subject: str, published: str | None) -> Picture:
+    return Picture(
         score_figure(rows, unit=unit, published=published),
         f"Scores of {count(rows['learner'].nunique(), 'learner')} on {subject} under "
         f"{count(rows['folds'].nunique(), 'fold scheme')}; the table below holds the numbers.",
         "Scores with 95 % bootstrap intervals. Hollow grey: random folds, which flatter every learner; "
         "the other colours hold out whole sites or regions.",
     )
-    grids = score_grids(rows, unit, quoted_row(every, published))
-    return Part(heading, text=text, figures=(picture,), tables=grids)
 
 
 def agreement_section(summary: Mapping[str, Any]) -> Section | None:
@@ -216,8 +215,8 @@ def agreement_section(summary: Mapping[str, Any]) -> Section | None:
         return None
     text = (
         "Reference maps were not used for training. Map and reference are compared in rank (Spearman), as "
-        "they need not show the same quantity; with cells that lie side by side, no test of significance "
-        "is meant.",
+        "they need not show the same quantity. Neighbouring cells are alike: their number says nothing about "
+        "significance.",
         *agreement_sentences(summary),
     )
     return Section("agreement", "Agreement with reference maps", (Part(text=text, tables=(grid,)),))

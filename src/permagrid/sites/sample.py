@@ -10,14 +10,14 @@ from odc.geo.geobox import GeoBox
 from pyproj import Geod
 
 from permagrid.errors import PermagridError
-from permagrid.grid import Float, cells_of, lonlat_of
+from permagrid.grid import Float, cells_of, is_global, lonlat_of
 
 Rule = Literal["cell", "bilinear", "nearest"]
 Index = NDArray[np.int_]
 
 OUTSIDE, NODATA = "outside the grid", "nodata"
 
-_FARTHEST_CELLS = 50
+_FIRST_REACH = 2
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -53,8 +53,10 @@ def sample_stack(
     Raises
     ------
     PermagridError
-        If a point's epoch is not in the stack.
+        If a point's epoch is not in the stack, or the distance is no length.
     """
+    if not 0 <= distance < np.inf:
+        raise PermagridError(f"sampling: distance is a length of at least 0 m, found {distance}")
     geobox = stack.odc.geobox
     longitude, latitude = points["longitude"].to_numpy(float), points["latitude"].to_numpy(float)
     row, column = cells_of(geobox, longitude, latitude)
@@ -90,7 +92,9 @@ def _epoch_index(stack: xr.Dataset, points: pd.DataFrame) -> Index:
     if "epoch" not in stack.dims:
         return np.zeros(len(points), dtype=int)
     known = {str(name): index for index, name in enumerate(stack["epoch"].values)}
-    strange = sorted(set(points["epoch"]) - set(known))
+    if "epoch" not in points:
+        raise PermagridError("sampling: the stack has epochs, so the points need a column epoch")
+    strange = sorted({str(name) for name in points["epoch"].unique()} - set(known))
     if strange:
         raise PermagridError(
             f"no covariates for epoch {', '.join(strange)}; the stack has {', '.join(known)}"
@@ -111,16 +115,17 @@ def _take(stack: xr.Dataset, epoch: Index, row: Index, column: Index) -> Float:
 
 
 def _bilinear(stack: xr.Dataset, epoch: Index, row: Float, column: Float, own: Float) -> Float:
-    rows, columns = stack.odc.geobox.shape
+    geobox = stack.odc.geobox
+    rows, columns = geobox.shape
     row, column = np.where(np.isfinite(row), row, 0.0), np.where(np.isfinite(column), column, 0.0)
     top, left = np.floor(row - 0.5), np.floor(column - 0.5)
     down, across = row - 0.5 - top, column - 0.5 - left
     total, weight = np.zeros_like(own), np.zeros_like(own)
     for d_row, d_column in ((0, 0), (0, 1), (1, 0), (1, 1)):
         share = (down if d_row else 1.0 - down) * (across if d_column else 1.0 - across)
-        r = np.clip(top + d_row, 0, rows - 1).astype(int)
-        c = np.clip(left + d_column, 0, columns - 1).astype(int)
-        value = _take(stack, epoch, r, c)
+        r, c = top + d_row, left + d_column
+        c = np.mod(c, columns) if is_global(geobox) else np.clip(c, 0, columns - 1)
+        value = _take(stack, epoch, np.clip(r, 0, rows - 1).astype(int), c.astype(int))
         seen = np.isfinite(value)
         total += np.where(seen, share[:, None] * np.where(seen, value, 0.0), 0.0)
         weight += np.where(seen, share[:, None], 0.0)
@@ -134,35 +139,79 @@ def _nearest_valid(stack: xr.Dataset, places: _Places, values: Float, distance: 
     geobox = stack.odc.geobox
     found, moved = values.copy(), np.zeros(len(values))
     for index in range(len(values)):
-        row, column, away = _cells_within(geobox, places, index, distance)
-        there = _take(stack, np.full(len(row), places.epoch[index]), row, column)
-        whole = np.flatnonzero(np.isfinite(there).all(axis=1))
-        if whole.size:
-            found[index], moved[index] = there[whole[0]], away[whole[0]]
+        sides = _cell_sides(geobox, places, index)
+        searched = _FIRST_REACH * max(sides)
+        while True:
+            reach = _reach(geobox, float(places.latitude[index]), sides, min(searched, distance))
+            row, column, away = _cells_within(geobox, places, index, reach, distance)
+            there = _window_values(stack, int(places.epoch[index]), row, column)
+            whole = np.flatnonzero(np.isfinite(there).all(axis=1))
+            # A cell that was not looked at may be nearer than one found beyond the radius searched.
+            if whole.size and away[whole[0]] <= min(searched, distance):
+                found[index], moved[index] = there[whole[0]], away[whole[0]]
+                break
+            if searched >= distance:
+                break
+            searched *= 2
     return found, moved
 
 
-def _cells_within(geobox: GeoBox, places: _Places, index: int, distance: float) -> tuple[Index, Index, Float]:
+def _reach(geobox: GeoBox, latitude: float, sides: tuple[float, float], radius: float) -> tuple[int, int]:
+    """Return how many rows and columns away the cells may lie whose centres are within a radius [m]."""
+    # A tenth more, as the scale of a projection changes; a cell more, as a point is not at its cell's centre.
+    rows, columns = (int(np.ceil(1.1 * radius / max(side, 1e-9))) + 1 for side in sides)
+    if geobox.crs.geographic:
+        # Meridians meet: as far as the circle reaches in longitude, or all the way round the pole.
+        angle = np.sin(min(1.01 * radius / _GEOD.b, np.pi / 2)) / max(np.cos(np.radians(latitude)), 1e-12)
+        turn = np.degrees(np.arcsin(angle)) if angle < 1 else 180.0
+        columns = int(np.ceil(turn / abs(geobox.affine.a))) + 1
+    return min(rows, geobox.shape[0]), min(columns, geobox.shape[1])
+
+
+def _cells_within(
+    geobox: GeoBox, places: _Places, index: int, reach: tuple[int, int], distance: float
+) -> tuple[Index, Index, Float]:
     """Return cells whose centres lie within `distance` of a place, nearest first."""
-    side = _cell_side(geobox, places, index)
-    reach = min(_FARTHEST_CELLS, int(np.ceil(distance / side)) + 1)
-    rows, columns = geobox.shape
-    lattice = np.meshgrid(
-        np.arange(max(0, places.row[index] - reach), min(rows, places.row[index] + reach + 1)),
-        np.arange(max(0, places.column[index] - reach), min(columns, places.column[index] + reach + 1)),
+    row, column = (
+        np.arange(at - far, at + far + 1)
+        for at, far in zip((places.row[index], places.column[index]), reach, strict=True)
     )
-    row, column = (axis.ravel() for axis in lattice)
+    row = row[(row >= 0) & (row < geobox.shape[0])]
+    around = is_global(geobox)
+    column = np.unique(column % geobox.shape[1]) if around else column
+    column = column[(column >= 0) & (column < geobox.shape[1])]
+    row, column = (axis.ravel() for axis in np.meshgrid(row, column))
     longitude, latitude = lonlat_of(geobox, row + 0.5, column + 0.5)
     origin = np.full(row.shape, places.longitude[index]), np.full(row.shape, places.latitude[index])
-    away = np.asarray(_GEOD.inv(*origin, longitude, latitude)[2])
+    somewhere = np.isfinite(longitude) & np.isfinite(latitude)
+    away = np.full(row.shape, np.inf)
+    away[somewhere] = _GEOD.inv(
+        origin[0][somewhere], origin[1][somewhere], longitude[somewhere], latitude[somewhere]
+    )[2]
     near = np.flatnonzero(away <= distance)
     near = near[np.lexsort((column[near], row[near], away[near]))]
     return row[near], column[near], away[near]
 
 
-def _cell_side(geobox: GeoBox, places: _Places, index: int) -> float:
+def _window_values(stack: xr.Dataset, epoch: int, row: Index, column: Index) -> Float:
+    """Return values at cells near each other, shape ``(n, variables)``, by reading the window they span."""
+    out = np.empty((len(row), len(stack.data_vars)))
+    if not len(row):
+        return out
+    y, x = stack.odc.spatial_dims
+    top, left = row.min(), column.min()
+    window = {y: slice(top, row.max() + 1), x: slice(left, column.max() + 1)}
+    for index, name in enumerate(stack.data_vars):
+        variable = stack[name].variable
+        variable = variable.isel(epoch=epoch) if "epoch" in variable.dims else variable
+        out[:, index] = variable.isel(window).values[row - top, column - left]
+    return out
+
+
+def _cell_sides(geobox: GeoBox, places: _Places, index: int) -> tuple[float, float]:
+    """Return the length of a step down and of a step to the right [m]."""
     row, column = places.row[index] + 0.5, places.column[index] + 0.5
     corners = np.array([row, row + 1, row]), np.array([column, column, column + 1])
     longitude, latitude = lonlat_of(geobox, *corners)
     sides = _GEOD.inv(longitude[[0, 0]], latitude[[0, 0]], longitude[1:], latitude[1:])[2]
-    return float(min(sides))
+    return float(sides[0]), float(sides[1])

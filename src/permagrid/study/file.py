@@ -1,7 +1,7 @@
 """Reading a study: the whole of it, or as much as can be understood beside its faults."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +14,7 @@ from permagrid.study.parts import Study, resolved
 from permagrid.study.places import Finding, Location, Places, places_of
 from permagrid.study.wording import sentence
 from permagrid.study.yaml import load_yaml
+from permagrid.wording import telling
 
 _MOST_ROUNDS = 100
 
@@ -93,14 +94,15 @@ def _understood(content: Mapping[Any, Any], places: Places, findings: list[Findi
     try:
         return Draft(_validated(plain), tuple(findings), places)
     except ValidationError as error:
-        found = [*findings, *(Finding(tuple(d["loc"]), sentence(d)) for d in _telling(error.errors()))]
+        found = [*findings, *(Finding(tuple(d["loc"]), sentence(d)) for d in _told(error.errors()))]
     study, shifts, doubtful, absent = _salvaged(tree)
     shifted = Places(places.file, places.marks, places.names, shifts)
     return Draft(study, tuple(found), shifted, frozenset(doubtful), frozenset(absent))
 
 
-def _telling(details: list[Any]) -> list[Any]:
+def _told(errors: Iterable[Any]) -> list[Any]:
     """Return errors without those that only follow from another one."""
+    details = telling(errors)
     unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
 
     def follows(detail: Any) -> bool:
@@ -157,7 +159,7 @@ def _salvaged(tree: Any) -> tuple[Study | None, dict[Location, list[int]], set[s
         try:
             return _validated(plain), shifts, doubtful, absent
         except ValidationError as error:
-            details = error.errors()
+            details = telling(error.errors())
         places = Places(shifts=shifts)
         for detail in details:
             location = places.original(tuple(detail["loc"]))

@@ -50,8 +50,9 @@ class Places:
         """Return a location of the study as it was before faulty items were taken from its lists."""
         found: Location = ()
         for depth, step in enumerate(location):
-            kept = self.shifts.get(location[:depth])
-            found += (kept[step] if kept is not None and isinstance(step, int) else step,)
+            kept = self.shifts.get(location[:depth], ())
+            # A step past the end is that of an item which a list lacks.
+            found += (kept[step] if isinstance(step, int) and step < len(kept) else step,)
         return found
 
     def fault(self, finding: Finding) -> Fault:
