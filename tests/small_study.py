@@ -8,6 +8,8 @@ from ruamel.yaml import YAML
 SHIPPED = Path(__file__).resolve().parents[1] / "studies" / "virtual_arctic.yaml"
 BOUNDS = [-850000, 2160000, -50000, 2960000]
 """Of 80 x 80 cells of 10 km around the centre of the virtual region."""
+REGION = [-180, 58, -156, 74]
+"""West, south, east and north [degree] around them."""
 EPOCHS = ["2000-2004", "2010-2014"]
 LEAN = ("bio1", "snow_depth", "elevation", "slope", "depth")
 
@@ -25,6 +27,7 @@ def small_study(*, lean: bool = False, presence: bool = False) -> dict[str, Any]
     study: dict[str, Any] = YAML(typ="safe").load(SHIPPED)
     study |= {"study": "small", "epochs": list(EPOCHS)}
     study["grid"] = {"crs": "EPSG:3995", "resolution": 10000, "bounds": list(BOUNDS)}
+    study["sites"]["region"] = study["sites"]["quality"]["coordinates"]["region"] = list(REGION)
     study["learners"] = [
         {"name": "random_forest", "n_estimators": 20, "min_samples_leaf": 2},
         {"name": "gradient_boosting", "max_iter": 20},

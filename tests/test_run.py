@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import shutil
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from permagrid.progress import Steps
 from permagrid.run import run
 from permagrid.rundir import FILES, sha256_of
 from permagrid.study import parse_study
+from permagrid.validation.scores import CLASS_METRICS, VALUE_METRICS
 from small_study import BOUNDS, EPOCHS, small_study
 
 pytestmark = pytest.mark.xdist_group("run")
@@ -119,6 +121,23 @@ def test_the_summary_has_what_its_schema_says(summary, finished):
         assert {"target", "learner", "folds", "subset", "n", "n_sites", "mae", "bias", "r2"} <= set(score)
     assert set(summary["timing_s"]) >= {"check", "covariate stack", "sites", "validation", "maps", "report"}
     assert 100 < summary["peak_memory_mb"] < 4000
+
+
+def test_every_field_and_every_file_is_documented(summary, finished):
+    page = (Path(__file__).resolve().parents[1] / "docs" / "summary.md").read_text(encoding="utf-8")
+    fields = {
+        *summary,
+        *summary["products"][0],
+        *summary["truth"][0],
+        *summary["sites"],
+        *summary["folds"][0],
+    }
+    fields |= {name for name in summary["scores"][0] if not name.endswith("_interval")}
+    with rasterio.open(finished / summary["products"][0]["path"]) as raster:
+        fields |= {tag for tag in raster.tags() if tag.islower()}
+    assert [field for field in sorted(fields) if not re.search(rf"[`.]{field}[`.\[]", page)] == []
+    assert [name for name in FILES if f"`{name}" not in page] == []
+    assert {metric for metric in (*VALUE_METRICS, *CLASS_METRICS) if f"`{metric}`" not in page} == set()
 
 
 def test_inputs_are_named_from_the_data_folder_with_their_hashes(summary, small_world):
@@ -224,6 +243,13 @@ def test_a_further_learner_and_further_folds_keep_those_that_were_there(copy, sm
     assert (layers(copy), maps(copy)) == (before[0], before[2])
     assert set(before[1].items()) < set(folds(copy).items())
     assert len(folds(copy)) == 6
+
+
+def test_a_dropped_fold_scheme_leaves_nothing_behind(copy, small_world):
+    study = small_study(lean=True)
+    study["validation"]["folds"] = study["validation"]["folds"][1:]
+    carry_out(study, small_world, copy)
+    assert list(folds(copy)) == ["all_site_random_forest.npy"]
 
 
 def test_a_changed_title_refits_nothing(copy, small_world):

@@ -103,7 +103,7 @@ def _same_crs(one: str, other: str) -> bool:
 
 
 def transformed(x: Float, y: Float, source: object, target: object) -> tuple[Float, Float]:
-    """Return x and y [unit of the CRS] in another CRS; what cannot be brought there is infinite.
+    """Return x and y [unit of the CRS] in another CRS; what cannot be brought there is not finite.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def positions(geobox: GeoBox, window: Window, *, subcells: int = 1) -> tuple[Flo
 def lonlat(geobox: GeoBox, window: Window | None = None) -> tuple[Float, Float]:
     """Return longitude (-180..180) and latitude [degree] of the cell centres of a grid or a part of it.
 
-    Cells that lie nowhere on the globe, as in the corners of some projections, are infinite.
+    Of cells that lie nowhere on the globe, as in the corners of some projections, one or both are not finite.
     """
     rows, columns = geobox.shape
     x, y = positions(geobox, window or (slice(0, rows), slice(0, columns)))

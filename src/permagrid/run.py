@@ -94,41 +94,43 @@ def run(
             agreement = summary.agreement(made, study, root)
             truth = summary.against_truth(made, study, root)
 
+        outcome = summary.Outcome(flagged, table, comparison, made, agreement, truth)
         with steps.step("tables"):
             files.write_tables(folder, flagged, table, comparison)
             files.write_yaml(folder.path / "study.resolved.yaml", plain)
-
         record: dict[str, Any] = {
             "schema": summary.SCHEMA,
             "study": study.study,
             "digest": identity,
             "versions": versions(),
             "inputs": summary.inputs_of(inputs, root),
-            "sites": summary.site_counts(flagged, table),
-            "folds": [{"name": f.name, "method": f.method, "n_folds": len(f)} for f in comparison.folds],
-            "scores": summary.score_list(comparison.scores),
-            "products": summary.products_of(made, folder.path),
-            "agreement": agreement,
-            "truth": truth,
+            **summary.record_of(outcome, folder.path),
         }
         with steps.step("report"):
-            shown = sites.rows_of_target(flagged, study)
-            pairs = summary.truth_files(made, study, root)
-            tables = [sha256_of(folder.path / name) for name in ("sites.parquet", "predictions.parquet")]
-
-            def write(path: Path) -> None:
-                write_report(
-                    path,
-                    record,
-                    study=plain,
-                    sites=shown,
-                    scores=comparison.scores,
-                    predictions=comparison.predictions,
-                    maps=[MapLayer(m.path, m.variable, m.epoch, m.unit) for m in made],
-                    truth=[TruthPair(real, m.path, m.variable, m.epoch) for m, real in pairs],
-                )
-
-            folder.keep("report.html", {"code": code_digest(), "record": record, "tables": tables}, write)
+            _report(folder, record, outcome, study, root)
         record |= {"timing_s": steps.seconds, "peak_memory_mb": summary.peak_memory_mb()}
         files.write_json(folder.path / "summary.json", record)
     return out
+
+
+def _report(
+    folder: RunDir, record: dict[str, Any], outcome: summary.Outcome, study: Study, root: Path
+) -> None:
+    """Write the report, unless nothing that it shows has changed."""
+    made = outcome.maps
+    tables = [sha256_of(folder.path / name) for name in ("sites.parquet", "predictions.parquet")]
+
+    def write(path: Path) -> None:
+        pairs = summary.truth_files(made, study, root)
+        write_report(
+            path,
+            record,
+            study=resolved(study),
+            sites=sites.rows_of_target(outcome.flagged, study),
+            scores=outcome.comparison.scores,
+            predictions=outcome.comparison.predictions,
+            maps=[MapLayer(m.path, m.variable, m.epoch, m.unit) for m in made],
+            truth=[TruthPair(real, m.path, m.variable, m.epoch) for m, real in pairs],
+        )
+
+    folder.keep("report.html", {"code": code_digest(), "record": record, "tables": tables}, write)

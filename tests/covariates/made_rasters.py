@@ -16,7 +16,9 @@ from permagrid.grid import lonlat, make_geobox
 
 POLAR = {
     "stereographic": make_geobox("EPSG:3995", 50_000, bounds=(-1_000_000, -800_000, 1_200_000, 900_000)),
-    "stereographic of the Americas": make_geobox("EPSG:3413", 50_000, bounds=(-700_000, -600_000, 800_000, 900_000)),
+    "stereographic of the Americas": make_geobox(
+        "EPSG:3413", 50_000, bounds=(-700_000, -600_000, 800_000, 900_000)
+    ),
     "equal-area": make_geobox("EPSG:6931", 50_000, bounds=(-900_000, -700_000, 600_000, 800_000)),
 }
 """Grids around the pole, which the antimeridian crosses."""
@@ -52,7 +54,9 @@ def smooth_grid(geobox: GeoBox) -> xr.DataArray:
     return grid_of(smooth(*lonlat(geobox)), geobox)
 
 
-def write_tif(path: Path, values: Any, geobox: GeoBox, *, nodata: float | None = None, **profile: Any) -> Path:
+def write_tif(
+    path: Path, values: Any, geobox: GeoBox, *, nodata: float | None = None, **profile: Any
+) -> Path:
     """Write a GeoTIFF, or another format with `driver`."""
     values = np.asarray(values)
     options = {

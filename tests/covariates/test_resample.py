@@ -66,7 +66,9 @@ def test_a_constant_field_stays_constant_everywhere(name, source, method):
 @settings(max_examples=60, deadline=None)
 def test_no_place_changes_a_constant(value, longitude, latitude, resolution, method):
     crs = f"+proj=laea +lat_0={latitude} +lon_0={longitude} +datum=WGS84 +units=m +type=crs"
-    geobox = GeoBox.from_bbox((-4 * resolution, -4 * resolution, 4 * resolution, 4 * resolution), crs, shape=(8, 8))
+    geobox = GeoBox.from_bbox(
+        (-4 * resolution, -4 * resolution, 4 * resolution, 4 * resolution), crs, shape=(8, 8)
+    )
     field = grid_of(np.full(GLOBE.shape, value), GLOBE)
     assert (_values(field, geobox, resampling=method) == np.float32(value)).all()
 
@@ -115,7 +117,9 @@ def test_bilinear_invents_nothing_where_the_nearest_cell_is_nodata():
     source = make_geobox("EPSG:3995", 10, bounds=(0, 0, 30, 30))
     values = np.full((3, 3), 4.0)
     values[1, 1] = np.nan
-    out = _values(grid_of(values, source), make_geobox("EPSG:3995", 5, bounds=(0, 0, 30, 30)), resampling="bilinear")
+    out = _values(
+        grid_of(values, source), make_geobox("EPSG:3995", 5, bounds=(0, 0, 30, 30)), resampling="bilinear"
+    )
     assert np.isnan(out[2:4, 2:4]).all()
     assert (np.isnan(out).sum(), np.nanmin(out), np.nanmax(out)) == (4, 4.0, 4.0)
 
@@ -124,7 +128,9 @@ def test_average_needs_data_on_half_of_a_cell():
     source = make_geobox("EPSG:3995", 10, bounds=(0, 0, 40, 20))
     values = [[1.0, np.nan, 1.0, np.nan], [3.0, np.nan, np.nan, np.nan]]
     target = make_geobox("EPSG:3995", 20, bounds=(0, 0, 40, 20))
-    np.testing.assert_array_equal(_values(grid_of(values, source), target, resampling="average"), [[2.0, np.nan]])
+    np.testing.assert_array_equal(
+        _values(grid_of(values, source), target, resampling="average"), [[2.0, np.nan]]
+    )
 
 
 def test_beyond_its_edge_a_source_has_no_values():
@@ -133,7 +139,9 @@ def test_beyond_its_edge_a_source_has_no_values():
     for method in METHODS:
         out = _values(grid_of(np.ones(source.shape), source), target, resampling=method)
         assert np.isfinite(out).sum() == source.shape[0] * source.shape[1]
-        assert np.isnan(_values(grid_of(np.ones(source.shape), source), target[:, :2], resampling=method)).all()
+        assert np.isnan(
+            _values(grid_of(np.ones(source.shape), source), target[:, :2], resampling=method)
+        ).all()
 
 
 @given(

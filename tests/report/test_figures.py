@@ -171,17 +171,13 @@ def test_errors_of_classes_are_missed_or_false_alarms(class_run):
     assert "#70589f" in colours_in(truth_figure(late, early, PRESENCE, title="it cooled: false alarms"))
 
 
-def test_site_maps_show_kept_and_flagged_and_need_a_place(value_run):
-    assert site_map_figure(value_run.sites, TEMPERATURE)[:4] == b"\x89PNG"
+def test_site_maps_tell_used_sites_from_kept_ones_and_need_a_place(value_run):
+    used = value_run.sites.iloc[10:40][["site_id", "longitude", "latitude", "value"]]
+    kept_only = site_map_figure(value_run.sites, TEMPERATURE)
+    assert kept_only[:4] == b"\x89PNG"
+    assert site_map_figure(value_run.sites, TEMPERATURE, used=used) != kept_only
     with pytest.raises(PermagridError, match="no site to draw"):
         site_map_figure(value_run.sites.assign(latitude=999.0), TEMPERATURE)
-
-
-def test_sites_that_were_not_used_are_told_from_those_that_were(value_run):
-    used = value_run.sites.iloc[10:40][["site_id", "longitude", "latitude", "value"]]
-    assert site_map_figure(value_run.sites, TEMPERATURE, used=used) != site_map_figure(
-        value_run.sites, TEMPERATURE
-    )
 
 
 def test_a_single_site_can_be_drawn(value_run):

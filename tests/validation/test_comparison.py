@@ -1,5 +1,7 @@
 """Out-of-fold predictions are honest, the same for any number of workers, and scored when pooled."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -183,6 +185,21 @@ def test_what_is_remembered_is_not_computed_again():
 
     compare(rows, candidates("value"), [FOLDS["site"](rows)], problem=VALUE, draws=50, remember=remember)
     assert asked == [(name, "site") for name in SMALL]
+
+
+def test_after_a_failure_the_folds_that_wait_are_not_fitted():
+    rows, fitted = table(), []
+
+    class Fails(Remembers):
+        def fit(self, X, y):
+            fitted.append(len(y))
+            time.sleep(0.02)
+            raise PermagridError("cannot be fitted")
+
+    folds = FOLDS["site"](rows, n_folds=40)
+    with pytest.raises(PermagridError, match="cannot be fitted"):
+        out_of_fold(Candidate(Fails(), ("cold", "wet")), rows, folds, workers=2)
+    assert len(fitted) < 40
 
 
 def test_random_folds_alone_are_refused():

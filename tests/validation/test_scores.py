@@ -133,6 +133,7 @@ def test_bootstrap_draws_whole_groups_and_as_many_as_there_are():
     assert (np.sum(first, axis=0) == 3).all()
     assert np.mean(first) == pytest.approx(1.0, abs=0.1)
     assert (bootstrap_weights(groups, 500, seed=3) == weights).all()
+    assert not (weights[:250] == weights[250:]).all()
 
 
 def test_intervals_of_clustered_errors_are_wider_when_clusters_are_drawn_whole():

@@ -34,6 +34,8 @@ def is_there(path: Path) -> bool:
 
 
 def _wanted(study: Study, root: Path, usable: frozenset[str]) -> Iterator[tuple[Location, list[Path]]]:
+    if "grid" in usable and study.grid.mask is not None:
+        yield ("grid", "mask", "path"), [root / study.grid.mask.path]
     if "sites" in usable:
         for group, sources in (("sources", study.sites.sources), ("stations", study.sites.stations)):
             for index, source in enumerate(sources):

@@ -138,6 +138,9 @@ def other_rasters(study: Study, root: Path, *, grid: bool) -> Iterator[Finding]:
         Whether the grid of the study is sound.
     """
     geobox = sound_geobox(study) if grid else None
+    if grid and study.grid.mask is not None:
+        mask = study.grid.mask
+        yield from _map(("grid", "mask", "path"), root / mask.path, geobox, crs=mask.crs)
     for index, reference in enumerate(study.references):
         yield from _map(("references", index, "path"), root / reference.path, geobox)
     if study.truth is not None:
@@ -145,11 +148,13 @@ def other_rasters(study: Study, root: Path, *, grid: bool) -> Iterator[Finding]:
         yield from next((findings for findings in found if findings), [])
 
 
-def _map(location: Location, path: Path, geobox: GeoBox | None, *, same: bool = False) -> Iterator[Finding]:
+def _map(
+    location: Location, path: Path, geobox: GeoBox | None, *, same: bool = False, crs: str | None = None
+) -> Iterator[Finding]:
     if not is_there(path):
         return
     try:
-        opened = open_grid(path)
+        opened = open_grid(path, crs=crs)
     except PermagridError as error:
         yield Finding(location, str(error))
         return

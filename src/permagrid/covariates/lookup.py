@@ -78,7 +78,7 @@ def plan_lookup(source: GeoBox, geobox: GeoBox, kind: Kind, resampling: Resampli
 
 
 def _subcells(wanted: float, most: int) -> int:
-    return int(np.clip(np.ceil(wanted - 1e-6), 3 if wanted > 2 else 2, most))
+    return int(np.clip(np.ceil(wanted - 1e-6), 3, most))
 
 
 def cells_per_cell(source: GeoBox, geobox: GeoBox) -> float:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from permagrid.covariates.lookup import Resampling
+from permagrid.covariates.resample import onto
 from permagrid.covariates.sources import open_grid
 from permagrid.covariates.table import COVARIATES, Request, Years, pointwise
 from permagrid.covariates.times import as_run, years_and_months
@@ -166,3 +168,26 @@ def observation(request: Request, *, column: str, at: float) -> xr.DataArray:
     """
     del column
     return pointwise(request.geobox, lambda longitude, _: np.full(longitude.shape, at), whole=request.whole)
+
+
+def class_mask(path: str, exclude: Sequence[int], geobox: GeoBox, *, crs: str | None = None) -> xr.DataArray:
+    """Return 1 where a raster of classes holds one of the excluded codes and 0 elsewhere, lazily.
+
+    Parameters
+    ----------
+    path
+        The raster.
+    exclude
+        Class codes.
+    geobox
+        The grid.
+    crs
+        The CRS, where the file does not say.
+
+    Raises
+    ------
+    PermagridError
+        If the file cannot be read.
+    """
+    classes: xr.DataArray = onto(open_grid(path, crs=crs), geobox, kind="class")
+    return classes.isin(list(exclude)).astype("float32")

@@ -48,6 +48,7 @@ def store_layers(
     geobox: GeoBox,
     *,
     region: tuple[float, float, float, float] | None = None,
+    mask: xr.DataArray | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
@@ -61,6 +62,8 @@ def store_layers(
         The grid of all layers.
     region
         Lon/lat box outside which cells become nodata [degree].
+    mask
+        Lazy layer on `geobox`; where it is above 0, cells become nodata.
     workers
         Chunks in work at a time.
     progress
@@ -78,10 +81,15 @@ def store_layers(
     windows = list(blocks(geobox.shape, CHUNK))
 
     def write(window: Window) -> None:
-        inside = None if region is None else inside_region(*lonlat(geobox, window), region)
-        parts = dask.compute(*(layer.data[window] for layer in layers.values()), scheduler="synchronous")
+        wanted = [layer.data[window] for layer in layers.values()]
+        parts = dask.compute(*wanted, scheduler="synchronous")
+        left_out = np.zeros(parts[0].shape, dtype=bool)
+        if region is not None:
+            left_out |= ~inside_region(*lonlat(geobox, window), region)
+        if mask is not None:
+            left_out |= mask.data[window].compute(scheduler="synchronous") > 0
         for path, values in zip(layers, parts, strict=True):
-            stores[path][window] = values if inside is None else np.where(inside, values, np.nan)
+            stores[path][window] = np.where(left_out, np.nan, values)
 
     with pool(workers) as threads:
         try:

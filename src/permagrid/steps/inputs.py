@@ -89,6 +89,8 @@ def input_files(study: Study, root: Path) -> list[Path]:
     for covariate in covariates_of(study).values():
         files.update(covariate_files(covariate, study, root))
     files.update(root / reference.path for reference in study.references)
+    if study.grid.mask is not None:
+        files.add(root / study.grid.mask.path)
     if study.truth is not None:
         files.update(root / study.truth.path.replace("{epoch}", epoch) for epoch in study.epoch_names)
     return sorted(files)

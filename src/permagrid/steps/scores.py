@@ -47,7 +47,7 @@ def compare_learners(
     """
     subsets = [Subset(name="all"), *study.validation.subsets]
     total = len(subsets) * len(study.validation.folds) * len(study.learners)
-    results = []
+    results, names = [], set[str]()
     for number, subset in enumerate(subsets):
         inside = (table["value"] >= subset.minimum) & (table["value"] < subset.maximum)
         part = table[inside].reset_index(drop=True)
@@ -66,6 +66,8 @@ def compare_learners(
                 remember=kept,
             )
         )
+        names |= kept.names
+    rundir.forget("work/folds", names)
     return Comparison(
         pd.concat([result.predictions for result in results], ignore_index=True),
         pd.concat([result.scores for result in results], ignore_index=True),
@@ -87,6 +89,7 @@ class _Remembered:
     ) -> None:
         self._study, self._rundir, self._subset = study, rundir, subset
         self._advance, self._done, self._total = advance, *place
+        self.names: set[str] = set()
         self._data = {name: table_digest(table, [name]) for name in _columns(table, study)}
         self._learners = {learner.name: learner for learner in study.learners}
         self._folds = {
@@ -110,7 +113,9 @@ class _Remembered:
             with path.open("wb") as stream:
                 np.save(stream, make())
 
-        path = self._rundir.keep(f"work/folds/{self._subset}_{folds}_{learner}.npy", ingredients, write)
+        name = f"work/folds/{self._subset}_{folds}_{learner}.npy"
+        path = self._rundir.keep(name, ingredients, write)
+        self.names.add(name)
         self._done += 1
         self._advance(self._done, self._total)
         return np.asarray(np.load(path, allow_pickle=False))

@@ -7,6 +7,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from permagrid.covariates import Covariate, build, open_stack, stack_layers, store_layers
+from permagrid.covariates.raster import class_mask
 from permagrid.covariates.stack import Layer
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir, digest, remove
@@ -54,7 +55,9 @@ def build_stack(
         span = spans[epoch] if epoch is not None else None
         missing[path] = build(name, covariates, geobox, epoch=span, root=root)
     rundir.begin(*(names[path] for path in missing))
-    store_layers(missing, geobox, region=study.grid.region, workers=workers, progress=advance)
+    mask = study.grid.mask
+    left_out = class_mask(str(root / mask.path), mask.exclude, geobox, crs=mask.crs) if mask else None
+    store_layers(missing, geobox, region=study.grid.region, mask=left_out, workers=workers, progress=advance)
     for path in missing:
         rundir.record(names[path], path.name)
     for stale in set((rundir.work / "stack").glob("*.zarr")) - set(stores.values()):
@@ -74,10 +77,18 @@ def layer_stores(study: Study, geobox: GeoBox, hashes: Hashes, root: Path, folde
             "epoch": epoch,
             "grid": [str(geobox.crs), list(geobox.affine)[:6], list(geobox.shape)],
             "region": study.grid.region,
+            "mask": _mask_recipe(study, hashes, root),
         }
         label = name if epoch is None else f"{name}_{epoch}"
         stores[name, epoch] = folder / f"{label}_{digest(ingredients)[:16]}.zarr"
     return stores
+
+
+def _mask_recipe(study: Study, hashes: Hashes, root: Path) -> dict[str, object] | None:
+    mask = study.grid.mask
+    if mask is None:
+        return None
+    return {"file": hashes.of(root / mask.path), "exclude": mask.exclude, "crs": mask.crs}
 
 
 def _recipe(

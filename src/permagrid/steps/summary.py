@@ -5,7 +5,7 @@ import resource
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -21,6 +21,7 @@ from permagrid.grid import blocks
 from permagrid.sites.quality import flag_counts
 from permagrid.steps.maps import Map
 from permagrid.study import Study
+from permagrid.validation import Comparison
 
 SCHEMA = 1
 """Version of the layout of ``summary.json``."""
@@ -28,6 +29,36 @@ SCHEMA = 1
 _BLOCK = 1024
 _COUNTS = ("n", "n_sites")
 _LABELS = ("target", "learner", "folds", "subset")
+
+
+class Outcome(NamedTuple):
+    """What a run found."""
+
+    flagged: gpd.GeoDataFrame
+    """All observations with their flags."""
+    training: gpd.GeoDataFrame
+    """One row per site and epoch, with covariates, and why a row was not used."""
+    comparison: Comparison
+    """Out-of-fold predictions and scores."""
+    maps: Sequence[Map]
+    """The maps."""
+    agreement: list[dict[str, Any]]
+    """Rank correlations with reference maps."""
+    truth: list[dict[str, Any]]
+    """Errors against the truth of a virtual world."""
+
+
+def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
+    """Return what a run found as plain values, for ``summary.json`` and the report."""
+    schemes = outcome.comparison.folds
+    return {
+        "sites": site_counts(outcome.flagged, outcome.training),
+        "folds": [{"name": f.name, "method": f.method, "n_folds": len(f)} for f in schemes],
+        "scores": score_list(outcome.comparison.scores),
+        "products": products_of(outcome.maps, folder),
+        "agreement": outcome.agreement,
+        "truth": outcome.truth,
+    }
 
 
 def agreement(maps: Sequence[Map], study: Study, root: Path) -> list[dict[str, Any]]:
@@ -86,8 +117,8 @@ def _errors(made: Map, truth_path: Path) -> dict[str, Any]:
     with rasterio.open(made.path) as raster, rasterio.open(truth_path) as truth:
         if raster.shape != truth.shape or not raster.transform.almost_equals(truth.transform, 1e-3):
             raise PermagridError(
-                f"{truth_path}: the truth must lie on the grid of the maps, "
-                f"{raster.shape} cells within {tuple(raster.bounds)}; found {truth.shape} within {tuple(truth.bounds)}"
+                f"{truth_path}: the truth must lie on the grid of the maps, {raster.shape} cells within "
+                f"{tuple(raster.bounds)}; found {truth.shape} within {tuple(truth.bounds)}"
             )
         for rows, columns in blocks(raster.shape, _BLOCK):
             window = rasterio.windows.Window.from_slices(rows, columns)

@@ -112,6 +112,17 @@ class Target(Part):
     """The volume or area that a value stands for, in words."""
 
 
+class Mask(Part):
+    """Cells that are not mapped, by the classes of a raster: glaciers, lakes, the sea."""
+
+    path: str
+    """Raster of class codes, from the data folder."""
+    exclude: Annotated[tuple[int, ...], Field(min_length=1)]
+    """Codes whose cells become nodata."""
+    crs: str | None = None
+    """The CRS, where the file does not say."""
+
+
 class Grid(Part):
     """The grid of the maps: a CRS, a resolution, and one extent."""
 
@@ -123,6 +134,8 @@ class Grid(Part):
     """left, bottom, right, top [unit of the CRS]."""
     region: Region | None = None
     """west, south, east, north [degree]; west > east crosses the antimeridian. Cells outside are nodata."""
+    mask: Mask | None = None
+    """Cells that are not mapped, such as glaciers."""
 
     @model_validator(mode="after")
     def _one_extent(self) -> "Grid":

@@ -1,12 +1,14 @@
 """Scores of pooled out-of-fold predictions, with bootstrap intervals over whole sites or blocks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int_]
+
+_DRAWS_AT_A_TIME = 250
 
 VALUE_METRICS = ("rmse", "mae", "bias", "r2")
 CLASS_METRICS = (
@@ -197,10 +199,17 @@ def bootstrap_weights(groups: Index, draws: int, seed: int) -> Float:
     >>> bool((weights[:, 0] == weights[:, 1]).all()), weights.shape
     (True, (4, 3))
     """
+    return np.concatenate(list(_weights(groups, draws, seed)))
+
+
+def _weights(groups: Index, draws: int, seed: int) -> Iterator[Float]:
+    """Yield bootstrap weights, so many draws at a time that memory does not grow with their number."""
     codes, index = np.unique(groups, return_inverse=True)
     generator = np.random.default_rng(seed)
-    counts = generator.multinomial(len(codes), np.full(len(codes), 1 / len(codes)), size=draws)
-    return counts[:, index].astype(float)
+    for start in range(0, draws, _DRAWS_AT_A_TIME):
+        size = min(_DRAWS_AT_A_TIME, draws - start)
+        counts = generator.multinomial(len(codes), np.full(len(codes), 1 / len(codes)), size=size)
+        yield counts[:, index].astype(float)
 
 
 def with_intervals(
@@ -230,7 +239,8 @@ def with_intervals(
         ``metric``, ``metric_low`` and ``metric_high`` for each metric.
     """
     plain = {name: float(values[0]) for name, values in score(None).items()}
-    drawn = score(bootstrap_weights(groups, draws, seed))
+    parts = [score(weights) for weights in _weights(groups, draws, seed)]
+    drawn = {name: np.concatenate([part[name] for part in parts]) for name in plain}
     tail = (1.0 - level) / 2.0
     out: dict[str, float] = {}
     for name, value in plain.items():
