@@ -22,8 +22,6 @@ from permagrid.study import parse_study
 from permagrid.validation.scores import CLASS_METRICS, VALUE_METRICS
 from small_study import BOUNDS, EPOCHS, small_study
 
-pytestmark = pytest.mark.xdist_group("run")
-
 TABLES = ("scores.csv", "sites.parquet", "training.parquet", "predictions.parquet")
 LEARNERS = ["random_forest", "gradient_boosting", "climate_linear"]
 FOLDS = ["random", "site", "block_200km"]

@@ -14,8 +14,6 @@ from ruamel.yaml import YAML
 from permagrid.run import run
 from permagrid.study import parse_study
 
-pytestmark = pytest.mark.xdist_group("real")
-
 SHIPPED = Path(__file__).resolve().parents[1] / "studies" / "arctic_magt.yaml"
 
 

@@ -17,7 +17,7 @@ LEAP = np.where(COMMON == 28, 29, COMMON)
 
 
 def _monthly(path, values, first="2000-01", *, unit="degC", step=1):
-    """A file of months; each is constant over the globe."""
+    """Write a file of months; each is constant over the globe."""
     stored = np.asarray(values, dtype=float) + (273.15 if unit == "K" else 0.0)
     time = np.arange(len(values)) * step
     coarse = make_geobox("EPSG:4326", 10, bounds=(-180, -90, 180, 90))
@@ -68,7 +68,7 @@ def test_of_twelve_files(tmp_path):
 
 
 def test_a_freezing_season_runs_from_july_to_june(tmp_path):
-    """The winter 2000/2001 is warmer by 5 degC than that of 1999/2000: the index of 2001 must show it alone."""
+    """The winter 2000/2001 is warmer by 5 degC than the one before: the index of 2001 must show it alone."""
     months = np.concatenate([YEAR, YEAR, YEAR])
     months[18:30] += 5.0
     _monthly(tmp_path / "t.nc", months, "1999-01")

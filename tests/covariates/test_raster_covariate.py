@@ -17,7 +17,7 @@ def _constant(folder, name, value, dtype="float32"):
 
 
 def _series(path, values, time, units):
-    """A file whose layers are constant."""
+    """Write a file whose layers are constant."""
     data = np.asarray(values, dtype=float)[:, None, None] * np.ones(GLOBE.shape)
     coords = {
         "time": ("time", time, {"units": units}),

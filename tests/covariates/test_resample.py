@@ -92,7 +92,7 @@ def test_projected_sources_come_to_their_place(crs, name):
 
 
 def test_a_grid_on_a_sphere_takes_latitudes_as_they_are():
-    """EASE-Grid North: a place at latitude B is 2 R sin((90 - B) / 2) from the pole, whatever the ellipsoid."""
+    """EASE-Grid North: latitude B is 2 R sin((90 - B) / 2) from the pole, whatever the ellipsoid."""
     cell, half = 12_533.7625, 100.5
     ease = GeoBox((201, 201), Affine(cell, 0, -half * cell, 0, -cell, half * cell), "EPSG:3408")
     latitude = 90 - 2 * np.degrees(np.arcsin(30 * cell / (2 * 6_371_228.0)))

@@ -20,7 +20,7 @@ COUNT = np.arange(40 * 60).reshape(40, 60)
 
 
 def _dataset(geobox=GLOBE, *, names=("lat", "lon"), values=None, attrs=None, axes=None, **extra):
-    """A dataset on a grid, with the names and attributes that a test wants."""
+    """Return a dataset on a grid, with the names and attributes that a test wants."""
     longitude, latitude = lonlat(geobox)
     values = smooth(longitude, latitude) if values is None else values
     y, x = geobox.coords[geobox.dimensions[0]].values, geobox.coords[geobox.dimensions[1]].values
@@ -135,7 +135,16 @@ def test_coordinates_rounded_to_32_bits_are_even(tmp_path):
 
 
 def test_projected_netcdf_in_kilometres_by_cf_parameters_alone(tmp_path):
-    cf = {"grid_mapping_name": "polar_stereographic", "latitude_of_projection_origin": 90.0, "standard_parallel": 71.0, "straight_vertical_longitude_from_pole": 0.0, "false_easting": 0.0, "false_northing": 0.0, "semi_major_axis": 6378137.0, "inverse_flattening": 298.257223563}  # fmt: skip
+    cf = {
+        "grid_mapping_name": "polar_stereographic",
+        "latitude_of_projection_origin": 90.0,
+        "standard_parallel": 71.0,
+        "straight_vertical_longitude_from_pole": 0.0,
+        "false_easting": 0.0,
+        "false_northing": 0.0,
+        "semi_major_axis": 6378137.0,
+        "inverse_flattening": 298.257223563,
+    }
     dataset = _dataset(GRID, names=("y", "x"), attrs={"grid_mapping": "polar"})
     kilometres = {name: (name, dataset[name].values / 1000, {"units": "km"}) for name in ("y", "x")}
     dataset.assign_coords(kilometres).assign(polar=((), 0, cf)).to_netcdf(tmp_path / "polar.nc")
@@ -269,7 +278,8 @@ def test_wrong_files_are_told_with_what_is_allowed(tmp_path):
 
 def test_a_virtual_raster_under_another_name_is_not_followed(tmp_path):
     write_tif(tmp_path / "secret.tif", COUNT.astype("int16"), GRID)
-    band = '<VRTRasterBand dataType="Int16" band="1"><SimpleSource><SourceFilename relativeToVRT="1">secret.tif</SourceFilename></SimpleSource></VRTRasterBand>'
+    source = '<SimpleSource><SourceFilename relativeToVRT="1">secret.tif</SourceFilename></SimpleSource>'
+    band = f'<VRTRasterBand dataType="Int16" band="1">{source}</VRTRasterBand>'
     disguised = tmp_path / "harmless.tif"
     disguised.write_text(f'<VRTDataset rasterXSize="60" rasterYSize="40">{band}</VRTDataset>')
     with pytest.raises(PermagridError, match="VRT is not read"):

@@ -8,12 +8,20 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from permagrid.errors import PermagridError
 from permagrid.learners import LEARNERS, build_learner
 
 FEW = {"random_forest": {"n_estimators": 15}, "gradient_boosting": {"max_iter": 20}}
 TASKS = [("value", None), ("class", 2), ("class", 3)]
+
+
+@pytest.fixture(autouse=True)
+def one_core():
+    """Keep OpenMP from starting threads for a handful of rows."""
+    with threadpool_limits(1):
+        yield
 
 
 def problem(n_classes, n=300):

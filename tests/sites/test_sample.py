@@ -21,8 +21,8 @@ EAST = make_geobox("EPSG:4326", 0.5, region=(170, 60, -170, 70))
 
 def _stack(geobox, **variables):
     arrays = {}
-    for name, values in variables.items():
-        values = np.asarray(values, dtype="float32")
+    for name, given_values in variables.items():
+        values = np.asarray(given_values, dtype="float32")
         dims = geobox.dimensions if values.ndim == 2 else ("epoch", *geobox.dimensions)
         arrays[name] = (dims, values)
     epochs = (
@@ -218,7 +218,7 @@ def test_mistakes_are_told():
         PermagridError, match="no covariates for epoch 1990-1994; the stack has 1980-1984, 1985-1989"
     ):
         sample_stack(stack, points)
-    with pytest.raises(PermagridError, match="needs? a column epoch"):
+    with pytest.raises(PermagridError, match="the points need a column epoch"):
         sample_stack(stack, points.drop(columns="epoch"))
     with pytest.raises(PermagridError, match="distance is a length of at least 0 m, found -1"):
         sample_stack(stack, points, rule="nearest", distance=-1)

@@ -1,5 +1,6 @@
 """Rasters that GDAL opens, band by band: GeoTIFF and COG, ESRI BIL, ENVI, ASCII grid, Erdas Imagine."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import xarray as xr
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from pyproj.exceptions import CRSError
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -31,17 +32,10 @@ _REMOTE = {
 def open_band(path: str, band: int, nodata: float | None, crs: str | None) -> xr.DataArray:
     """Return one band lazily; parameters and errors as `permagrid.covariates.sources.open_grid`."""
     try:
-        with _environment(path), DatasetReader(path, driver=list(DRIVERS)) as raster:
-            if not 1 <= band <= raster.count:
-                raise PermagridError(f"{shown(path)}: has no band {band}; bands: 1 to {raster.count}")
-            found = crs or (raster.crs.to_wkt() if raster.crs else None)
-            if found is None:
-                raise PermagridError(
-                    f"{shown(path)}: has no CRS; state it with the keyword crs, such as crs: EPSG:4326"
-                )
-            geobox = GeoBox(raster.shape, raster.transform, CRS(found))
-            attrs: dict[str, Any] = {"units": raster.units[band - 1] or ""}
-            attrs["long_name"] = raster.descriptions[band - 1] or ""
+        with warnings.catch_warnings():
+            # What has no place on the globe is told as a fault below.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            geobox, attrs = _described(path, band, crs)
     except RasterioError as error:
         why = (
             "format VRT is not read"
@@ -58,6 +52,19 @@ def open_band(path: str, band: int, nodata: float | None, crs: str | None) -> xr
         return _read(path, band, nodata, key, geobox.shape)
 
     return lazy_grid(read, geobox, attrs)
+
+
+def _described(path: str, band: int, crs: str | None) -> tuple[GeoBox, dict[str, Any]]:
+    with _environment(path), DatasetReader(path, driver=list(DRIVERS)) as raster:
+        if not 1 <= band <= raster.count:
+            raise PermagridError(f"{shown(path)}: has no band {band}; bands: 1 to {raster.count}")
+        found = crs or (raster.crs.to_wkt() if raster.crs else None)
+        if found is None:
+            raise PermagridError(
+                f"{shown(path)}: has no CRS; state it with the keyword crs, such as crs: EPSG:4326"
+            )
+        attrs = {"units": raster.units[band - 1] or "", "long_name": raster.descriptions[band - 1] or ""}
+        return GeoBox(raster.shape, raster.transform, CRS(found)), attrs
 
 
 def _is_virtual(path: str) -> bool:

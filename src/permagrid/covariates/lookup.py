@@ -20,7 +20,7 @@ WINDOW_CELLS = 8_000_000
 """Cells of a source that are held in memory at a time."""
 
 _MOST_SUBCELLS: dict[Method, int] = {"average": 8, "mode": 64}
-_POINTS_AT_A_TIME = 4_000_000
+_POINTS_AT_A_TIME = 1_000_000
 _POINTS_KEPT = 20_000_000
 _TIE = 1e-6
 """Positions so near to the edge or the middle of a source cell lie on it [cell]: no projection is exact."""

@@ -1,6 +1,7 @@
 """Which steps of a file's time axis belong to which year and month."""
 
 import re
+import warnings
 
 import numpy as np
 import xarray as xr
@@ -36,7 +37,10 @@ def years_and_months(grid: xr.DataArray, path: str) -> tuple[Steps, Steps]:
         if counted is not None:
             return counted
     try:
-        times = xr.decode_cf(xr.Dataset(coords={axis: grid[axis]}))[axis].dt
+        with warnings.catch_warnings():
+            # Dates before 1582 and years of one digit are read as well; no one need know how.
+            warnings.simplefilter("ignore", xr.SerializationWarning)
+            times = xr.decode_cf(xr.Dataset(coords={axis: grid[axis]}))[axis].dt
         return np.asarray(times.year), np.asarray(times.month)
     except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
         raise PermagridError(fault) from error
