@@ -26,7 +26,7 @@ demo: $(READY)
 
 ## The whole suite; tests on real data run where PERMAGRID_DATA or ../shared/data is there.
 test: $(READY)
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -q
+	@$(BIN)/python -m pytest -n auto --dist loadfile -q
 
 ## Lint, format, types and layers.
 check: $(READY)

@@ -26,9 +26,14 @@ PROJECTIONS = ("EPSG:3995", "EPSG:3413", "EPSG:6931", "EPSG:3576", "EPSG:4326")
 
 
 def test_bounds_are_met_or_exceeded_by_less_than_a_cell():
-    grid = make_geobox("EPSG:3995", 3000, bounds=(-10_000, -5_000, 11_000, 7_000))
+    grid = make_geobox("EPSG:3995", 3000, bounds=(-10_000, -5_000, 12_000, 7_000))
     assert tuple(grid.boundingbox) == (-12_000, -6_000, 12_000, 9_000)
     assert grid.shape == (5, 8)
+
+
+def test_bounds_of_whole_cells_are_kept():
+    coarse = make_geobox("EPSG:3995", 3000, bounds=(-10_000, -5_000, 11_000, 7_000))
+    assert tuple(coarse.boundingbox) == (-10_000, -5_000, 11_000, 7_000)
     exact = make_geobox("EPSG:3995", 1000, bounds=(-10_000, -5_000, 11_000, 7_000))
     assert tuple(exact.boundingbox) == (-10_000, -5_000, 11_000, 7_000)
 

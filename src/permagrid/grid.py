@@ -35,7 +35,8 @@ def make_geobox(
     resolution
         Side of a cell [CRS unit].
     bounds
-        ``(left, bottom, right, top)`` [CRS unit].
+        ``(left, bottom, right, top)`` [CRS unit]; kept as they are where they hold whole cells, and
+        widened to multiples of the resolution otherwise.
     region
         ``(west, south, east, north)`` [degree]; west > east crosses the antimeridian. In a CRS of
         longitudes and latitudes such a grid runs on beyond 180 degrees.
@@ -64,12 +65,16 @@ def make_geobox(
     left, bottom, right, top = _region_bounds(parsed, given) if region is not None else given
     if not (right > left and top > bottom and resolution > 0):
         raise PermagridError(f"grid: empty extent {given} at resolution {resolution}")
-    west, south = (np.floor(edge / resolution + 1e-9) for edge in (left, bottom))
-    east, north = (np.ceil(edge / resolution - 1e-9) for edge in (right, top))
+    cells = np.array([(right - left) / resolution, (top - bottom) / resolution])
+    if region is not None or np.abs(cells - np.round(cells)).max() > 1e-6 * max(1.0, cells.max()):
+        west, south = (np.floor(edge / resolution + 1e-9) for edge in (left, bottom))
+        east, north = (np.ceil(edge / resolution - 1e-9) for edge in (right, top))
+        left, top = west * resolution, north * resolution
+        cells = np.array([east - west, north - south])
     code = parsed.to_epsg()
     name = parsed.to_wkt() if code is None else f"EPSG:{code}"
-    affine = Affine(resolution, 0.0, west * resolution, 0.0, -resolution, north * resolution)
-    return GeoBox((int(north - south), int(east - west)), affine, name)
+    columns, rows = (round(float(size)) for size in cells)
+    return GeoBox((rows, columns), Affine(resolution, 0.0, left, 0.0, -resolution, top), name)
 
 
 def _region_bounds(crs: CRS, region: Sequence[float]) -> tuple[float, float, float, float]:
