@@ -1,4 +1,4 @@
-"""One study on many grids: polar, Albers, equal-area, lon/lat; the pole and the antimeridian make no difference."""
+"""One study on many grids, across the antimeridian: polar, Albers, equal-area and lon/lat."""
 
 from pathlib import Path
 

@@ -15,9 +15,10 @@ import rasterio
 from rio_cogeo.cogeo import cog_validate
 
 from permagrid.errors import PermagridError, StudyError
+from permagrid.files import sha256_of
 from permagrid.progress import Steps
 from permagrid.run import run
-from permagrid.rundir import FILES, sha256_of
+from permagrid.rundir import FILES
 from permagrid.study import parse_study
 from permagrid.validation.scores import CLASS_METRICS, VALUE_METRICS
 from small_study import BOUNDS, EPOCHS, small_study

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from permagrid.errors import PermagridError
-from permagrid.rundir import FILES, RunDir, digest, sha256_of, write_text
+from permagrid.files import sha256_of, write_text
+from permagrid.rundir import FILES, RunDir, digest
 
 
 def writer(text, log=None):

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from permagrid.check import accepted
+from permagrid.files import sha256_of
 from permagrid.grid import make_geobox
 from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
-from permagrid.rundir import RunDir, digest, sha256_of
+from permagrid.rundir import RunDir, digest
 from permagrid.steps import files, maps, scores, sites, stack, summary
 from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files
 from permagrid.steps.versions import versions

@@ -13,6 +13,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from permagrid.errors import PermagridError
+from permagrid.files import replacing, sha256_of, write_text
 
 FILES: dict[str, str] = {
     "maps": "{study}_{variable}_{epoch}.tif, Cloud-Optimised GeoTIFF with .qml style",
@@ -120,12 +121,8 @@ class RunDir:
             return path
         self.begin(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-        try:
+        with replacing(path) as temporary:
             make(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         self.record(name, ingredients)
         return path
 
@@ -198,24 +195,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} is no plain value")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of a folder's files."""
-    hasher = hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in files:
-        if path.is_dir():
-            # The length keeps a name and the content after it apart.
-            hasher.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                hasher.update(chunk)
-    return hasher.hexdigest()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file to a temporary name and rename it."""
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

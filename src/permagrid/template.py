@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from permagrid.errors import PermagridError
-from permagrid.rundir import write_text
+from permagrid.files import write_text
 
 _TARGETS: dict[str, dict[str, str]] = {
     "magt": {
@@ -61,7 +61,4 @@ def write_template(path: Path, target: str) -> None:
     """
     if path.exists():
         raise PermagridError(f"{path}: exists already; choose another name")
-    try:
-        write_text(path, template(target))
-    except OSError as error:
-        raise PermagridError(f"{path}: cannot be written ({error.strerror})") from error
+    write_text(path, template(target))

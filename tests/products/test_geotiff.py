@@ -14,7 +14,8 @@ from rasterio.windows import Window
 from rio_cogeo import cog_validate
 
 from permagrid.errors import PermagridError
-from permagrid.products.geotiff import check_same_pixels, sha256_of, write_cog
+from permagrid.files import sha256_of
+from permagrid.products.geotiff import check_same_pixels, write_cog
 from permagrid.products.legend import LEGENDS, legend_for
 from permagrid.products.scratch import open_scratch
 

@@ -1,7 +1,6 @@
 """Cloud-Optimised GeoTIFFs: checked, written once, read back, and only then given their name."""
 
 import glob
-import hashlib
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -129,21 +128,6 @@ def check_same_pixels(written: Path, source: Path) -> None:
                 raise PermagridError(f"{written}: {where} cannot be read back") from error
             if not same:
                 raise PermagridError(f"{written}: {where} reads back different from what was written")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits.
-
-    Raises
-    ------
-    PermagridError
-        If the file cannot be read.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise PermagridError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _store(scratch: Path, array: xr.DataArray, legend: Legend, *, place: str) -> None:

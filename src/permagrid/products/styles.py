@@ -1,10 +1,10 @@
 """Styles beside a map, from its legend: QGIS (QML), map servers (SLD) and class names (PAM)."""
 
-import os
 from pathlib import Path
 from xml.etree import ElementTree
 
 from permagrid.errors import PermagridError
+from permagrid.files import write_text
 from permagrid.products.legend import Legend, LegendStop, unit_label
 
 _SLD = "http://www.opengis.net/sld"
@@ -34,20 +34,8 @@ def write_styles(tif: Path, legend: Legend) -> list[Path]:
     if legend.kind == "classes":
         styles[tif.with_name(f"{tif.name}.aux.xml")] = class_names_xml(legend)
     for path, text in styles.items():
-        _write(path, text)
+        write_text(path, text)
     return list(styles)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(partial, path)  # noqa: PTH105
-    except OSError as error:
-        raise PermagridError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if partial.exists():
-            partial.unlink()
 
 
 def qml(legend: Legend) -> str:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from permagrid.errors import PermagridError
+from permagrid.files import write_text
 from permagrid.products.legend import LEGENDS, unit_label
 from permagrid.report.agreement_text import rank_value, rank_words
 from permagrid.report.canvas import words
@@ -125,16 +124,7 @@ def write_report(
     page = render_report(
         summary, study=study, sites=sites, scores=scores, predictions=predictions, maps=maps, truth=truth
     )
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8", newline="\n")
-        os.replace(partial, path)  # noqa: PTH105
-    except OSError as error:
-        raise PermagridError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if partial.exists():
-            partial.unlink()
+    write_text(Path(path), page)
 
 
 def _page(**content: Any) -> str:

@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from permagrid.errors import PermagridError
+from permagrid.grid import chord
 
 EARTH_RADIUS = 6_371_008.8
 """Mean radius of the Earth [m] (IUGG)."""
@@ -34,11 +35,7 @@ def chord_coordinates(longitude: Floats, latitude: Floats) -> Floats:
     >>> chord_coordinates(np.array([0.0, 180.0]), np.array([90.0, 90.0])).round(3).tolist()
     [[0.0, 0.0, 6371008.8], [-0.0, 0.0, 6371008.8]]
     """
-    east, north = np.radians(longitude), np.radians(latitude)
-    level = np.cos(north)
-    xyz = np.column_stack([level * np.cos(east), level * np.sin(east), np.sin(north)])
-    scaled: Floats = EARTH_RADIUS * xyz
-    return scaled
+    return np.asarray(EARTH_RADIUS * chord(longitude, latitude))
 
 
 def great_circle_distance(here: Floats, there: Floats) -> Floats:

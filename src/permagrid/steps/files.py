@@ -10,7 +10,8 @@ import geopandas as gpd
 import pandas as pd
 from ruamel.yaml import YAML
 
-from permagrid.rundir import RunDir, write_text
+from permagrid.files import replacing, write_text
+from permagrid.rundir import RunDir
 from permagrid.validation import Comparison
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -27,12 +28,8 @@ def write_tables(
 
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
+    with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _safe(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from permagrid.covariates import COVARIATES, Covariate
-from permagrid.rundir import digest, sha256_of, write_text
+from permagrid.files import sha256_of, write_text
+from permagrid.rundir import digest
 from permagrid.steps.versions import versions
 from permagrid.study import SourceTable, Study
 
@@ -61,6 +62,10 @@ def files_for(covariate: Covariate, epochs: Sequence[str], root: Path) -> list[P
     if "{year}" in pattern:
         spans = [[int(year) for year in epoch.split("-")] for epoch in epochs]
         years = {year for first, last in spans for year in range(first, last + 1)}
+        if covariate.method == "freezing_index":
+            # The winter that ends in an epoch's first year began in the year before, where that is known.
+            before = {first - 1 for first, _ in spans}
+            years |= {year for year in before if (root / pattern.replace("{year}", str(year))).exists()}
         names = {pattern.replace("{year}", str(year)) for year in years}
     if "{month}" in pattern:
         names = {name.replace("{month}", f"{month:02d}") for name in names for month in range(1, 13)}

@@ -15,13 +15,14 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from permagrid.covariates import at_epoch
+from permagrid.files import sha256_of
 from permagrid.prediction import predict_blocks, row_wise
 from permagrid.products.geotiff import write_cog
 from permagrid.products.legend import Legend, legend_for
 from permagrid.products.scratch import open_scratch
 from permagrid.products.styles import write_styles
 from permagrid.progress import Advance
-from permagrid.rundir import RunDir, sha256_of
+from permagrid.rundir import RunDir
 from permagrid.steps.inputs import code_digest
 from permagrid.steps.scores import candidate, table_digest
 from permagrid.study import Study

@@ -8,11 +8,11 @@ import pandas as pd
 from rasterio.errors import RasterioError
 
 from permagrid.errors import PermagridError
+from permagrid.files import write_text
 from permagrid.world.climate import EPOCHS
 from permagrid.world.faults import plant_faults
 from permagrid.world.rasters import (
     Written,
-    renamed,
     write_grid_rasters,
     write_monthly_series,
     write_other_rasters,
@@ -111,7 +111,7 @@ def write_world(
         title = (
             f"A virtual permafrost world: seed {seed}, {size} x {size} cells of {resolution:g} m, EPSG:3995"
         )
-        _write_text(folder / "README.txt", _readme(title, list(epochs), written))
+        write_text(folder / "README.txt", _readme(title, list(epochs), written))
     except (OSError, RasterioError) as error:
         raise PermagridError(f"{folder}: the virtual world cannot be written there ({error})") from error
     return folder
@@ -128,10 +128,10 @@ def _write_tables(folder: Path, sites: pd.DataFrame, record: pd.DataFrame) -> li
         file[rows.index] = name
         mark = rows["limit"].map({"exact": "", "above": ">", "below": "<"})
         text = mark + rows["value"].map("{:.10g}".format)
-        _write_text(folder / name, rows.assign(value=text)[_COLUMNS].to_csv(index=False, lineterminator="\n"))
+        write_text(folder / name, rows.assign(value=text)[_COLUMNS].to_csv(index=False, lineterminator="\n"))
     where = {"file": file[record["row"]].to_numpy(), "line": line[record["row"]].to_numpy()}
     faults = record.drop(columns="row").assign(**where)[["file", "line", *record.columns.drop("row")]]
-    _write_text(folder / "planted_faults.csv", faults.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "planted_faults.csv", faults.to_csv(index=False, lineterminator="\n"))
     planted = Written(
         "planted_faults.csv", "-", "what is wrong in the tables, by file and line (header: line 1)"
     )
@@ -144,8 +144,3 @@ def _readme(title: str, epochs: list[str], written: list[Written]) -> str:
     note = "Nothing in it is real: coasts, mountains and places belong to the seed alone."
     header = f"{'file':{width}}  {'unit':{units}}  content"
     return "\n".join([title, note, f"Epochs: {', '.join(epochs)}", "", header, *lines, ""])
-
-
-def _write_text(path: Path, text: str) -> None:
-    with renamed(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")

@@ -1,7 +1,6 @@
 """Rasters of a virtual world on disk, on grids as various as those of real data."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from rasterio.crs import CRS
 
+from permagrid.files import replacing
 from permagrid.world.climate import air_temperature, climate, epoch_years
 from permagrid.world.noise import centres_in, places_of
 from permagrid.world.region import CLASSES, VARIABLES, layers
@@ -36,17 +36,6 @@ class Written(NamedTuple):
     """Unit of the values."""
     content: str
     """What it holds, on which grid."""
-
-
-@contextmanager
-def renamed(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; what is written there gets its name only when complete."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_grid_rasters(folder: Path, world: xr.Dataset) -> list[Written]:
@@ -118,7 +107,7 @@ def write_monthly_series(folder: Path, geobox: GeoBox, epochs: Sequence[str], *,
     )
     start = {"units": f"days since {years.start}-01-01", "calendar": "standard", "dtype": "int32"}
     packing = {"zlib": True, "complevel": 4, "_FillValue": np.float32(np.nan), "grid_mapping": "spatial_ref"}
-    with renamed(folder / "air_temperature_monthly.nc") as part:
+    with replacing(folder / "air_temperature_monthly.nc") as part:
         dataset.to_netcdf(part, engine="netcdf4", encoding={"time": start, "air_temperature": packing})
     content = (
         f"monthly mean air temperature, {years.start}-{years.stop - 1}, study area, {cells} x {cells} cells"
@@ -154,7 +143,7 @@ def _write(path: Path, name: str, values: npt.NDArray[np.generic], geobox: GeoBo
         "blockxsize": 256,
         "blockysize": 256,
     }
-    with renamed(path) as part, rasterio.open(part, "w", **profile) as raster:
+    with replacing(path) as part, rasterio.open(part, "w", **profile) as raster:
         raster.write(values.astype(profile["dtype"]), 1)
         raster.set_band_description(1, long_name)
         raster.set_band_unit(1, units)

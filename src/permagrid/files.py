@@ -1,0 +1,70 @@
+"""Files written whole or not at all, and their hashes."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from permagrid.errors import PermagridError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; what is written there gets its name when the body succeeds.
+
+    A failure leaves what was there before, and no temporary file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     sorted(p.name for p in Path(folder).iterdir())
+    ['a.txt']
+    """
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        # A file in the place of the folder makes even the removal fail.
+        if temporary.exists():
+            temporary.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all, with the same line ends on every system.
+
+    Raises
+    ------
+    PermagridError
+        If the file cannot be written.
+    """
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise PermagridError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files.
+
+    Raises
+    ------
+    PermagridError
+        If a file cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            with path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        hasher = hashlib.sha256()
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            # The length keeps a name and the content after it apart.
+            hasher.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+            hasher.update(file.read_bytes())
+        return hasher.hexdigest()
+    except OSError as error:
+        raise PermagridError(f"cannot read {path}: {error.strerror or error}") from error
