@@ -194,7 +194,8 @@ def test_new_keeps_a_file_that_is_there(tmp_path: Path, capsys: pytest.CaptureFi
 def test_new_in_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = call(capsys, "new", "magt", tmp_path / "none" / "mine.yaml")
     assert outcome.status == 2
-    assert "cannot write" in outcome.err and "No such file or directory" in outcome.err
+    assert "cannot write" in outcome.err
+    assert "No such file or directory" in outcome.err
 
 
 def test_a_world_where_a_file_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
