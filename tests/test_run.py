@@ -105,7 +105,7 @@ def test_scores_have_a_row_for_every_learner_and_fold_scheme(finished):
 def test_the_summary_has_what_its_schema_says(summary, finished):
     assert {
         *("schema", "study", "digest", "versions", "inputs", "sites", "folds", "scores", "products"),
-        *("agreement", "truth", "timing_s", "peak_memory_mb"),
+        *("agreement", "truth", "reused", "timing_s", "peak_memory_mb"),
     } == set(summary)
     assert (summary["schema"], summary["study"]) == (1, "small")
     assert {"permagrid", "numpy", "scikit-learn", "gdal"} <= set(summary["versions"])
@@ -280,13 +280,28 @@ def test_a_dropped_epoch_takes_its_layers_and_maps_with_it(copy, small_world):
     assert not [name for name in json.loads((copy / "work" / "ledger.json").read_text()) if EPOCHS[0] in name]
 
 
-def test_another_name_leaves_no_map_of_the_former_study(copy, small_world):
+def test_another_study_is_refused_in_a_folder_that_holds_one(copy, small_world):
+    before = maps(copy)
+    with pytest.raises(PermagridError, match="holds the study small; choose another --out for renamed"):
+        run(parse_study(small_study(lean=True) | {"study": "renamed"}), copy, data=small_world)
+    assert maps(copy) == before
+
+
+@pytest.mark.parametrize("name", ["sites.parquet", "scores.csv", "report.html"])
+def test_files_that_no_run_left_are_not_written_over(name, small_world, tmp_path):
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(PermagridError, match=f"holds {name}, which no run of permagrid left"):
+        run(parse_study(small_study(lean=True)), tmp_path, data=small_world)
+    assert (tmp_path / name).read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_maps_of_an_epoch_that_is_gone_are_removed_and_no_other_file(copy, small_world):
     (copy / "maps" / "by_hand.tif").write_text("not of this run")
-    study = small_study(lean=True) | {"study": "renamed"}
-    carry_out(study, small_world, copy)
-    names = {path.name for path in (copy / "maps").iterdir()}
+    carry_out(small_study(lean=True) | {"epochs": EPOCHS[:1]}, small_world, copy)
+    names = {path.name for path in (copy / "maps").glob("*.tif")}
     assert "by_hand.tif" in names
-    assert not [name for name in names if name.startswith("small_")]
+    assert not [name for name in names if EPOCHS[1] in name]
 
 
 def test_a_changed_input_file_rebuilds_what_is_made_from_it_and_only_that(copy, small_world, tmp_path):
@@ -330,11 +345,11 @@ def test_a_run_that_fails_leaves_no_summary_of_another_study(copy, small_world, 
     # Of the same study nothing is to be made: it does not fail, and its summary stays.
     carry_out(small_study(lean=True), small_world, copy)
     with pytest.raises(PermagridError, match="no space left"):
-        run(parse_study(small_study(lean=True) | {"study": "other"}), copy, data=small_world)
+        run(parse_study(small_study(lean=True) | {"seed": 99}), copy, data=small_world)
     assert not (copy / "summary.json").exists()
     assert not [path for path in copy.rglob("*") if ".partial" in path.name]
     monkeypatch.undo()
-    carry_out(small_study(lean=True) | {"study": "other"}, small_world, copy)
+    carry_out(small_study(lean=True) | {"seed": 99}, small_world, copy)
     assert len(maps(copy)) == 2
 
 

@@ -107,7 +107,7 @@ def main() -> None:
 
     \b
     Example:
-      permagrid world --out world
+      permagrid world --out world --seed 7
       permagrid run studies/virtual_arctic.yaml --data world --out out
     """
 
@@ -184,13 +184,19 @@ def new(target: str, path: Path) -> None:
 
 
 @main.command()
-def schema() -> None:
+@click.option("--markdown", is_flag=True, help="Print the reference of every key for people instead.")
+def schema(markdown: bool) -> None:
     """Print the JSON Schema of study files, by which editors complete and check them.
 
     \b
     Example:
       permagrid schema > study.schema.json
     """
+    if markdown:
+        from permagrid.reference import study_reference
+
+        click.echo(study_reference(), nl=False)
+        return
     import json
 
     from permagrid.schema import study_schema

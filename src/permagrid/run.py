@@ -14,6 +14,10 @@ from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_fil
 from permagrid.steps.versions import versions
 from permagrid.study import Study, resolved
 
+_HOW_TO_REPEAT = (
+    "permagrid run study.resolved.yaml --data FOLDER --out OUT gives the same bytes; FOLDER holds the inputs."
+)
+
 
 def run(
     study: Study | Path,
@@ -60,7 +64,7 @@ def run(
         study = accepted(study, root)
 
     with RunDir(out) as folder:
-        folder.sweep()
+        folder.claim(study.study)
         with steps.step("hash inputs"):
             hashes = Hashes(folder.work / "hashes.json")
             inputs = hashes.of_all(input_files(study, root))
@@ -87,18 +91,15 @@ def run(
             comparison = scores.compare_learners(used, study, folder, workers=workers, advance=advance)
 
         with steps.step("maps") as advance:
-            names = [path.name for path in layers.values()]
-            job = maps.MapJob(study, cube, folder, names, block=block, workers=workers)
+            job = maps.MapJob(study, cube, folder, layers.values(), block=block, workers=workers)
             made = job.make(used, advance)
 
         with steps.step("compare with references"):
-            agreement = summary.agreement(made, study, root)
-            truth = summary.against_truth(made, study, root)
-
-        outcome = summary.Outcome(flagged, table, comparison, made, agreement, truth)
+            others = summary.agreement(made, study, root), summary.against_truth(made, study, root)
+            outcome = summary.Outcome(flagged, table, comparison, made, *others)
         with steps.step("tables"):
             files.write_tables(folder, flagged, table, comparison)
-            files.write_yaml(folder.path / "study.resolved.yaml", plain)
+            files.write_yaml(folder.path / "study.resolved.yaml", plain, comment=_HOW_TO_REPEAT)
         record: dict[str, Any] = {
             "schema": summary.SCHEMA,
             "study": study.study,
@@ -109,7 +110,11 @@ def run(
         }
         with steps.step("report"):
             _report(folder, record, outcome, study, root)
-        record |= {"timing_s": steps.seconds, "peak_memory_mb": summary.peak_memory_mb()}
+        record |= {
+            "reused": folder.reused_counts(),
+            "timing_s": steps.seconds,
+            "peak_memory_mb": summary.peak_memory_mb(),
+        }
         files.write_json(folder.path / "summary.json", record)
     return out
 

@@ -45,11 +45,12 @@ class RunDir:
     Raises
     ------
     PermagridError
-        If the folder cannot be made or written to.
+        If the folder cannot be made or written to, or holds files of the same names that no run left.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._refuse_foreign_files()
         try:
             self.work.mkdir(parents=True, exist_ok=True)
             self.maps.mkdir(exist_ok=True)
@@ -73,6 +74,37 @@ class RunDir:
     def maps(self) -> Path:
         """Folder of the maps."""
         return self.path / "maps"
+
+    def _refuse_foreign_files(self) -> None:
+        """Refuse to write over somebody's files, such as an input table that is called sites.parquet."""
+        found = [name for name in FILES if (self.path / name).is_file()]
+        own = (self.work / "ledger.json").exists() or self._study_of_summary() is not None
+        if found and not own:
+            raise PermagridError(
+                f"{self.path}: holds {', '.join(found)}, which no run of permagrid left; choose another --out"
+            )
+
+    def _study_of_summary(self) -> str | None:
+        try:
+            summary = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return str(summary["study"]) if isinstance(summary, dict) and "study" in summary else None
+
+    def claim(self, study: str) -> None:
+        """Note that the folder belongs to a study, and remove what a killed run left half made.
+
+        Raises
+        ------
+        PermagridError
+            If it holds another study, whose maps would be removed.
+        """
+        note = self.work / "study"
+        owner = note.read_text(encoding="utf-8") if note.exists() else self._study_of_summary()
+        if owner not in (None, study):
+            raise PermagridError(f"{self.path}: holds the study {owner}; choose another --out for {study}")
+        write_text(note, study)
+        self.sweep()
 
     def __enter__(self) -> Self:
         try:
@@ -125,6 +157,12 @@ class RunDir:
             make(temporary)
         self.record(name, ingredients)
         return path
+
+    def reused_counts(self) -> dict[str, int]:
+        """Return how many kept files of each kind the run took over instead of making them anew."""
+        kinds = {"layers": "work/stack/", "folds": "work/folds/", "maps": "maps/", "report": "report.html"}
+        names = [name for name in self.reused if not name.endswith((".qml", ".sld", ".xml"))]
+        return {kind: sum(name.startswith(start) for name in names) for kind, start in kinds.items()}
 
     def begin(self, *names: str) -> None:
         """Note that files are about to be made, so that the next run knows them if this one is killed."""

@@ -60,7 +60,11 @@ def _lines(summary: dict[str, Any], folder: Path) -> list[str]:
         for item in summary.get("truth", [])
         if item["rmse"] is not None
     ]
-    lines += [f"{len(summary['products'])} maps in {folder / 'maps'}", f"report: {folder / 'report.html'}"]
+    count = len(summary["products"])
+    kept = [f"{n} {kind}" for kind, n in summary.get("reused", {}).items() if n]
+    if kept:
+        lines.append(f"taken over from the run before: {', '.join(kept)}")
+    lines += [f"{count} map{'s' * (count != 1)} in {folder / 'maps'}", f"report: {folder / 'report.html'}"]
     return lines
 
 

@@ -206,7 +206,7 @@ def test_a_run_with_random_folds_only_is_warned_of(value_run):
 
 def test_flags_name_rows_and_sites(value_text):
     row = re.search(r"<tr>\s*<th scope=\"row\">gross range</th>(.*?)</tr>", value_text, re.DOTALL)[1]
-    assert re.findall(r">(\d+)<", row) == ["1", "1", "0", "2"]
+    assert re.findall(r">(\d+)<", row) == ["1", "1", "0", "0", "2"]
     assert "made:4" in value_text
 
 

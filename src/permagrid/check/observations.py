@@ -21,7 +21,7 @@ from permagrid.steps.inputs import covariates_of, source_files
 from permagrid.steps.scores import fold_schemes
 from permagrid.steps.sites import read_sources, reduce_observations
 from permagrid.study import Finding, Location, SourceTable, Study
-from permagrid.units import implausible
+from permagrid.units import conversion, implausible
 from permagrid.validation import FOLDS
 
 _SITES_OUTSIDE = 0.5
@@ -68,7 +68,8 @@ class Tables:
             return
         if keep:
             self._rows.append(rows)
-        yield from _units(location, self._root / source.path, rows)
+        stated = str(source.keywords.get("unit") or "")
+        yield from _units(location, self._root / source.path, rows, stated)
         if keep and self._geobox is not None:
             region = self._study.sites.region or self._study.grid.region
             yield from _positions(location, self._root / source.path, rows, self._geobox, region)
@@ -128,7 +129,7 @@ class Tables:
         return rows[keep].reset_index(drop=True)
 
 
-def _units(location: Location, path: Path, rows: gpd.GeoDataFrame) -> Iterator[Finding]:
+def _units(location: Location, path: Path, rows: gpd.GeoDataFrame, stated: str) -> Iterator[Finding]:
     """Report values that are, as a whole, in another unit; single strange rows are for the quality tests."""
     for variable, values in rows.groupby("variable")["value"]:
         unit = VARIABLES[str(variable)]
@@ -136,8 +137,17 @@ def _units(location: Location, path: Path, rows: gpd.GeoDataFrame) -> Iterator[F
         why = implausible(low, high, unit)
         if why is None and unit == "cm" and 0 < high < _SHALLOWEST_USUAL:
             why = f"values {low:g} to {high:g} do not fit unit 'cm'; they look like m: set stored_unit: m"
-        if why is not None:
-            yield Finding(location, f"{path}: {variable}: {why.replace('stored_unit', 'unit')}")
+        if why is None:
+            continue
+        if stated and stated != unit:
+            # What the file holds, not what the stated unit made of it, tells the right unit.
+            factor, offset = conversion(unit, stated)
+            low, high = low * factor + offset, high * factor + offset
+            fits = implausible(low, high, unit) is None
+            right = f"; they look like {unit}: set unit: {unit}" if fits else ""
+            why = f"values {low:g} to {high:g} do not fit the stated unit {stated!r}{right}"
+        place = (*location, "unit") if stated else location
+        yield Finding(place, f"{path}: {variable}: {why.replace('stored_unit', 'unit')}")
 
 
 def _positions(

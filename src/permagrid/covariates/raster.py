@@ -44,7 +44,8 @@ def raster(
     stored_unit
         Unit of the numbers in the file, such as ``K`` or ``0.1 degC``; the covariate's unit if left out.
     resampling
-        ``auto``, ``nearest``, ``bilinear``, ``average`` or ``mode``.
+        ``auto``, ``nearest``, ``bilinear``, ``average`` or ``mode``; ``auto`` chooses by the kind of
+        the covariate and by the sizes of the cells.
     nodata
         A missing value that the file does not declare.
     crs
@@ -149,6 +150,13 @@ def _selected(grid: xr.DataArray, path: str, time: float | None, epoch: Years | 
 def sum_of(request: Request, *, inputs: Sequence[str]) -> xr.DataArray:
     """Return the sum of other covariates, such as a climatology and the anomaly of an epoch.
 
+    Parameters
+    ----------
+    request
+        Grid, epoch and root folder.
+    inputs
+        Names of the covariates to add.
+
     Raises
     ------
     PermagridError
@@ -164,7 +172,14 @@ def sum_of(request: Request, *, inputs: Sequence[str]) -> xr.DataArray:
 def observation(request: Request, *, column: str, at: float) -> xr.DataArray:
     """Return a covariate that belongs to the observation, such as the depth of the sensor.
 
-    At sites it is the site table's `column`; in maps it is the constant `at`.
+    Parameters
+    ----------
+    request
+        Grid, epoch and root folder.
+    column
+        Column of the site table whose value it is at sites.
+    at
+        The constant that it is in maps [unit of the covariate].
     """
     del column
     return pointwise(request.geobox, lambda longitude, _: np.full(longitude.shape, at), whole=request.whole)

@@ -45,9 +45,15 @@ def random_forest(
         ``value`` or ``class``.
     seed
         Seed of the bootstrap and of the splits.
-    n_estimators, max_features, min_samples_leaf, max_depth
-        As in scikit-learn; `max_features` is a third of the covariates for values and their square
-        root for classes if left out.
+    n_estimators
+        Number of trees.
+    max_features
+        Share of the covariates, above 0 to 1, or ``sqrt`` or ``log2`` of their number, among which
+        each split chooses; a third for values and the square root for classes if left out.
+    min_samples_leaf
+        Fewest rows in a leaf.
+    max_depth
+        Most splits from the root to a leaf; not limited if left out.
     class_weight
         ``balanced`` weighs classes by their inverse frequency; for classes only.
 
@@ -95,8 +101,16 @@ def gradient_boosting(
         ``value`` or ``class``.
     seed
         Seed of the estimator.
-    max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
-        As in scikit-learn's histogram-based gradient boosting.
+    max_iter
+        Number of trees (for more than two classes, of each class).
+    learning_rate
+        Factor by which each tree's contribution shrinks.
+    max_leaf_nodes
+        Most leaves of a tree.
+    min_samples_leaf
+        Fewest rows in a leaf.
+    l2_regularization
+        Penalty of large values in leaves; 0 is none.
 
     Raises
     ------

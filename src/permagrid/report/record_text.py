@@ -15,9 +15,10 @@ from ruamel.yaml import YAML
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import words
 from permagrid.report.page import Cell, Folded, Grid, Part, Reference, count, table
-from permagrid.sites.quality import VERDICTS, tests_of
+from permagrid.sites.quality import NOT_EVALUATED, VERDICTS, tests_of
 
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s,;<>\"')\]]*[^\s,;.<>\"')\]]")
+_COUNTED = {**VERDICTS, NOT_EVALUATED: "not_evaluated"}
 _MOST_SITES = 200
 
 
@@ -83,7 +84,7 @@ def flag_part(summary: Mapping[str, Any], sites: gpd.GeoDataFrame, flagged: pd.D
     counts: dict[str, Any] = dict((summary.get("sites") or {}).get("flagged") or {})
     for test in tests_of(sites):
         codes = sites[f"flag_{test}"]
-        found = {word: int((codes == code).sum()) for code, word in VERDICTS.items()}
+        found = {word: int((codes == code).sum()) for code, word in _COUNTED.items()}
         counts.setdefault(test, found)
     if not counts:
         return Part(text=("No quality test was run.",))
@@ -91,13 +92,17 @@ def flag_part(summary: Mapping[str, Any], sites: gpd.GeoDataFrame, flagged: pd.D
     for test in sorted(counts):
         mine = flagged[flagged["test"] == test].sort_values("site_id")
         found = counts[test]
-        per_verdict = [int(found.get(word, 0)) for word in VERDICTS.values()]
+        per_verdict = [int(found.get(word, 0)) for word in _COUNTED.values()]
         rows.append([words(test), *per_verdict, len(mine)])
         if len(mine):
             title = f"{words(test).capitalize()}: {count(len(mine), 'site')}"
             lists.append(Folded(title, tables=(_flagged_sites(mine),)))
     caption = "Nothing is deleted: rows that failed a test are set aside, suspect rows stay and are marked."
-    grid = table(["Test", "Rows suspect", "Rows failed", "Rows missing", "Sites"], rows, caption=caption)
+    grid = table(
+        ["Test", "Rows suspect", "Rows failed", "Rows missing", "Not evaluated", "Sites"],
+        rows,
+        caption=caption,
+    )
     return Part("What was flagged, and why", tables=(grid,), folded=tuple(lists))
 
 

@@ -45,10 +45,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a YAML file, keys in the order given."""
+def write_yaml(path: Path, content: Mapping[str, Any], *, comment: str) -> None:
+    """Write a YAML file, keys in the order given, below a comment."""
     stream, yaml = io.StringIO(), YAML(typ="safe", pure=True)
     # As the user ordered it: quality tests become columns in this order.
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(dict(content), stream)
-    write_text(path, stream.getvalue())
+    write_text(path, f"# {comment}\n{stream.getvalue()}")

@@ -1,6 +1,6 @@
 """Step: the chosen learner fitted to all sites, and its maps for every epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,7 @@ class MapJob:
     study, stack, rundir
         The study, its covariates and its folder.
     stores
-        Names of the kept covariate layers; they hold the layers' digests.
+        The kept covariate layers; their names hold the layers' digests.
     block, workers
         Cells per side of a block, and blocks in work at a time; neither changes a byte.
     """
@@ -79,12 +79,13 @@ class MapJob:
         study: Study,
         stack: xr.Dataset,
         rundir: RunDir,
-        stores: Sequence[str],
+        stores: Iterable[Path],
         *,
         block: int,
         workers: int,
     ) -> None:
-        self._study, self._stack, self._rundir, self._stores = study, stack, rundir, stores
+        self._study, self._stack, self._rundir = study, stack, rundir
+        self._stores = [path.name for path in stores]
         self._block, self._workers = block, workers
         part = next(learner for learner in study.learners if learner.name == study.products.learner)
         self._part, self._chosen = part, candidate(part, study)

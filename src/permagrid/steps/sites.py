@@ -11,6 +11,7 @@ import xarray as xr
 
 from permagrid.covariates import Covariate
 from permagrid.errors import PermagridError
+from permagrid.sites.fates import FATES, row_fates
 from permagrid.sites.identity import site_groups
 from permagrid.sites.labels import epoch_labels, presence_labels, station_absences
 from permagrid.sites.quality import flag_sites
@@ -106,20 +107,19 @@ def reduce_observations(flagged: gpd.GeoDataFrame, study: Study, root: Path) -> 
             raise PermagridError(
                 f"target {variable} needs rows of {' or '.join(names)}; the tables hold {found}"
             )
-        by_depth: dict[str, Any] = {}
+        keywords: dict[str, Any] = {
+            "epochs": study.epochs,
+            "min_years": rule.minimum_years,
+            "normals": rule.normals,
+        }
         if variable in BY_DEPTH:
-            by_depth = {
-                "depth_rule": rule.depth_rule,
-                "depth_range": rule.depth_range,
-                "depth": rule.depth,
-            }
-        reduced = reduce_sites(
-            gpd.GeoDataFrame(mine.assign(variable=names[0]), crs=flagged.crs),
-            epochs=study.epochs,
-            min_years=rule.minimum_years,
-            normals=rule.normals,
-            **by_depth,
-        )
+            keywords |= {"depth_rule": rule.depth_rule, "depth_range": rule.depth_range, "depth": rule.depth}
+        mine = gpd.GeoDataFrame(mine.assign(variable=names[0]), crs=flagged.crs)
+        reduced = reduce_sites(mine, **keywords)
+        if reduced.empty:
+            fates = row_fates(mine, **keywords).value_counts()
+            why = "; ".join(f"{count} rows: {FATES[str(fate)]}" for fate, count in fates.items())
+            raise PermagridError(f"no site is left for {variable} in {', '.join(study.epoch_names)}: {why}")
     if reduced.empty:
         kept = int(flagged["kept"].sum())
         raise PermagridError(

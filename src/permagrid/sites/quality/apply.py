@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from permagrid.errors import PermagridError
 from permagrid.sites.quality.duplicates import near_duplicates
-from permagrid.sites.quality.flags import FAIL, MISSING, QUALITY, VERDICTS, Flags
+from permagrid.sites.quality.flags import FAIL, MISSING, NOT_EVALUATED, QUALITY, VERDICTS, Flags
 
 _PREFIX, _REASON, _KEPT = "flag_", "flag_reason", "kept"
 _JOIN = " | "
@@ -100,7 +100,7 @@ def tests_of(sites: gpd.GeoDataFrame) -> list[str]:
 
 
 def flag_counts(sites: gpd.GeoDataFrame) -> dict[str, dict[str, int]]:
-    """Return how many rows each test found suspect, failed or missing.
+    """Return how many rows each test found suspect, failed, missing, or could not judge.
 
     Parameters
     ----------
@@ -111,10 +111,11 @@ def flag_counts(sites: gpd.GeoDataFrame) -> dict[str, dict[str, int]]:
     --------
     >>> rows = gpd.GeoDataFrame({"flag_gross_range": np.array([1, 4, 3, 3], dtype="uint8")})
     >>> flag_counts(rows)
-    {'gross_range': {'suspect': 2, 'fail': 1, 'missing': 0}}
+    {'gross_range': {'suspect': 2, 'fail': 1, 'missing': 0, 'not_evaluated': 0}}
     """
+    counted = {**VERDICTS, NOT_EVALUATED: "not_evaluated"}
     return {
-        test: {word: int((sites[_PREFIX + test] == code).sum()) for code, word in VERDICTS.items()}
+        test: {word: int((sites[_PREFIX + test] == code).sum()) for code, word in counted.items()}
         for test in tests_of(sites)
     }
 

@@ -34,6 +34,10 @@ _VARIANTS: dict[str, Callable[[Floats, Floats], tuple[Floats, Floats]]] = {
 }
 
 
+_LOST = 10.0
+"""Multiple of the largest distance within a site beyond which a row fails."""
+
+
 @QUALITY.register
 def coordinates(
     sites: gpd.GeoDataFrame,
@@ -64,7 +68,7 @@ def coordinates(
     precision
         Step [degree] to which both coordinates are rounded in a coarse row; 0 switches the test off.
     same_site
-        Largest distance [m] between rows of one site.
+        Largest distance [m] between rows of one site; ten times as far is no site's width, and fails.
 
     Raises
     ------
@@ -193,6 +197,8 @@ def _mark_by_site(
         found.mark(tied & explains, SUSPECT, _said(f"here or in the site's other rows {what}", given))
     distance = great_circle_distance(own, reference) / 1000.0
     far = outvoted | tied
+    lost = outvoted & (distance > _LOST * same_site / 1000.0)
+    found.mark(lost, FAIL, wording("{:.0f} km from the site's other rows", distance, where=lost))
     found.mark(far, SUSPECT, wording("{:.0f} km from the site's other rows", distance, where=far))
 
 

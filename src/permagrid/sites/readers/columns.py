@@ -59,15 +59,30 @@ def table(  # noqa: PLR0913 - a study sets these keywords, and they are what its
     columns
         Column of the site table -> column of the file, such as ``{"value": "MAGT", "depth": "z"}``.
         Columns not named are taken where the file has one of the site table's own name.
-    variable, unit, depth_unit
-        What was observed, if no column says so; the unit of its values, if not the site table's own;
-        and that of ``depth`` and ``observation_limit``.
+    variable
+        What was observed, if no column says so.
+    unit
+        Unit of the values, if not the site table's own.
+    depth_unit
+        Unit of ``depth`` and ``observation_limit``.
     crs
         Reference system of ``longitude`` (x) and ``latitude`` (y), if they are not degrees in WGS84.
-    delimiter, decimal, encoding, missing, sheet
-        How the file is written; codes for "no value" besides blanks and NA; sheet or layer to read.
-    source, citation, licence
-        Provenance; `source`, by default the name of the file, prefixes ``site_id``.
+    delimiter
+        Sign between the columns of a text file.
+    decimal
+        Decimal sign of numbers written as text.
+    encoding
+        Encoding of a text file.
+    missing
+        Codes for "no value" besides blanks and NA.
+    source
+        Short name of the source, by default that of the file; prefixes ``site_id``.
+    citation
+        How to cite the source.
+    licence
+        Licence of the source.
+    sheet
+        Name or number (from 0) of the sheet or layer to read.
 
     Returns
     -------

@@ -173,9 +173,18 @@ def as_table(rows: Sequence[Sequence[str]], lines: Sequence[int], name: str) -> 
         raise PermagridError(f"{name}: no rows below the header ({listed(header)})")
     for line, row in zip(lines[1:], rows[1:], strict=True):
         if len(row) != len(header):
-            raise PermagridError(f"{name}: row {line} has {len(row)} fields, the header {len(header)}")
+            hint = _delimiter_hint(header)
+            raise PermagridError(f"{name}: row {line} has {len(row)} fields, the header {len(header)}{hint}")
     columns = [field or f"unnamed {place}" for place, field in enumerate(header)]
     return pd.DataFrame(rows[1:], columns=columns, index=list(lines[1:]), dtype="object")
+
+
+def _delimiter_hint(header: Sequence[str]) -> str:
+    """Return what to state where a header of one field holds another delimiter."""
+    for delimiter, written in ((";", "';'"), ("\t", '"\\t"'), (",", "','")):
+        if len(header) == 1 and delimiter in header[0]:
+            return f"; it is separated by {written}: set delimiter: {written}"
+    return ""
 
 
 def require(frame: pd.DataFrame, columns: Iterable[str], name: str) -> None:
@@ -254,7 +263,10 @@ def numbers(
     # A point in a file with decimal commas may separate thousands: it is refused, not guessed at.
     written = text if decimal == "." else text.str.replace(".", "?").str.replace(decimal, ".")
     values = pd.to_numeric(written, errors="coerce").astype("float64")
-    refuse(text.notna() & ~np.isfinite(values), text, f"{name}: column {column!r}", "is not a number")
+    strange = text.notna() & ~np.isfinite(values)
+    commas = decimal == "." and text[strange].str.fullmatch(r"-?\d+,\d+").any()
+    why = "is not a number; set decimal: ','" if commas else "is not a number"
+    refuse(strange, text, f"{name}: column {column!r}", why)
     return values.mask(values.isin([float(code) for code in codes if not isinstance(code, str)]))
 
 
