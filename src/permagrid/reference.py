@@ -20,7 +20,7 @@ from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
 from permagrid.study import Study
 from permagrid.study.parts import YearSpan
-from permagrid.units import _UNITS
+from permagrid.units import UNITS
 from permagrid.validation import FOLDS
 
 EXAMPLE = """\
@@ -91,11 +91,11 @@ def _introduction() -> list[str]:
     return [
         "# The study file, key by key",
         "",
-        "Made from the code by `permagrid schema --markdown > docs/study.md`: edit docstrings, not this page.",
+        "Made from the code by `permagrid schema --markdown > docs/study.md`.",
         "",
-        "A study is one YAML file, which `permagrid run` carries out. `permagrid new` writes one to start from,",
-        "and `permagrid check` finds all faults of one; unknown keys are faults. A small but whole study, for",
-        "the data that `permagrid world --out world --seed 7` makes:",
+        "A study is one YAML file, which `permagrid run` carries out. `permagrid new` writes one to start",
+        "from, and `permagrid check` finds all faults of one; unknown keys are faults. A small but whole",
+        "study, for the data that `permagrid world --out world --seed 7` makes:",
         "",
         "```yaml",
         *EXAMPLE.splitlines(),
@@ -274,7 +274,7 @@ def _attribute_texts(module: ModuleType) -> dict[str, str]:
 
 def _units() -> list[str]:
     dimensions: dict[str, list[str]] = {}
-    for unit, (dimension, _, _) in _UNITS.items():
+    for unit, (dimension, _, _) in UNITS.items():
         dimensions.setdefault(dimension, []).append(f"`{unit}`")
     return [
         "## Units",

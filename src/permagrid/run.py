@@ -14,9 +14,7 @@ from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_fil
 from permagrid.steps.versions import versions
 from permagrid.study import Study, resolved
 
-_HOW_TO_REPEAT = (
-    "permagrid run study.resolved.yaml --data FOLDER --out OUT gives the same bytes; FOLDER holds the inputs."
-)
+_HOW_TO_REPEAT = "permagrid run study.resolved.yaml --data INPUTS --out OUT gives the same bytes"
 
 
 def run(

@@ -10,7 +10,7 @@ from permagrid.errors import PermagridError, did_you_mean
 
 Values = TypeVar("Values", float, NDArray[np.float64])
 
-_UNITS: dict[str, tuple[str, float, float]] = {
+UNITS: dict[str, tuple[str, float, float]] = {
     "degC": ("temperature", 1.0, 0.0),
     "K": ("temperature", 1.0, -273.15),
     "degF": ("temperature", 5.0 / 9.0, -160.0 / 9.0),
@@ -64,14 +64,14 @@ def parse_unit(unit: str) -> tuple[str, float, float]:
     >>> parse_unit("0.1 degC")
     ('temperature', 0.1, 0.0)
     """
-    if unit in _UNITS:
-        return _UNITS[unit]
+    if unit in UNITS:
+        return UNITS[unit]
     scaled = _SCALED.match(unit)
-    if scaled and scaled["unit"].strip() in _UNITS:
-        dimension, factor, offset = _UNITS[scaled["unit"].strip()]
+    if scaled and scaled["unit"].strip() in UNITS:
+        dimension, factor, offset = UNITS[scaled["unit"].strip()]
         return dimension, factor * float(scaled["factor"]), offset
     raise PermagridError(
-        f"unknown unit {unit!r}: {did_you_mean(unit, _UNITS)}, or a multiple such as '0.1 degC'"
+        f"unknown unit {unit!r}: {did_you_mean(unit, UNITS)}, or a multiple such as '0.1 degC'"
     )
 
 
@@ -144,6 +144,6 @@ def implausible(low: float, high: float, unit: str) -> str | None:
 
 def _likely_sources(unit: str) -> list[str]:
     dimension = parse_unit(unit)[0]
-    same = [name for name, entry in _UNITS.items() if entry[0] == dimension and name != unit]
+    same = [name for name, entry in UNITS.items() if entry[0] == dimension and name != unit]
     whole = {"temperature": ["K"]}.get(dimension, same)
     return [*whole, f"0.1 {unit}", f"0.01 {unit}", f"0.001 {unit}", f"0.0001 {unit}"]

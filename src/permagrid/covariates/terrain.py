@@ -22,13 +22,23 @@ def slope(request: Request, *, input: str = "elevation") -> xr.DataArray:
 
     Central differences (Zevenbergen and Thorne 1987, doi:10.1002/esp.3290120107) over true distances
     on the ellipsoid. Beside a missing neighbour the slope goes on as it is on the other side of the cell.
+
+    Parameters
+    ----------
+    request
+        Grid, epoch and root folder.
+    input
+        Name of the elevation covariate.
     """
     return _from_gradient(request, input, lambda east, north: np.degrees(np.arctan(np.hypot(east, north))))
 
 
 @COVARIATES.register
 def aspect(request: Request, *, input: str = "elevation") -> xr.DataArray:
-    """Return the direction a slope faces, clockwise from true north; nodata where it is level [degree]."""
+    """Return the direction a slope faces, clockwise from true north; nodata where it is level [degree].
+
+    Parameters as `slope`.
+    """
 
     def facing(east: Float, north: Float) -> Float:
         angle = np.mod(np.degrees(np.arctan2(-east, -north)), 360.0)
@@ -39,7 +49,10 @@ def aspect(request: Request, *, input: str = "elevation") -> xr.DataArray:
 
 @COVARIATES.register
 def northness(request: Request, *, input: str = "elevation") -> xr.DataArray:
-    """Return the cosine of the aspect times the sine of the slope: 1 for a north wall, 0 where level [1]."""
+    """Return the cosine of the aspect times the sine of the slope: 1 for a north wall, 0 where level [1].
+
+    Parameters as `slope`.
+    """
 
     def toward_north(east: Float, north: Float) -> Float:
         return -north / np.sqrt(1.0 + east**2 + north**2)
@@ -49,7 +62,10 @@ def northness(request: Request, *, input: str = "elevation") -> xr.DataArray:
 
 @COVARIATES.register
 def eastness(request: Request, *, input: str = "elevation") -> xr.DataArray:
-    """Return the sine of the aspect times the sine of the slope: 1 for an east wall, 0 where level [1]."""
+    """Return the sine of the aspect times the sine of the slope: 1 for an east wall, 0 where level [1].
+
+    Parameters as `slope`.
+    """
 
     def toward_east(east: Float, north: Float) -> Float:
         return -east / np.sqrt(1.0 + east**2 + north**2)
