@@ -44,7 +44,7 @@ format: $(READY)
 
 ## Pin all packages with hashes, for Python 3.11 and newer.
 requirements:
-	@$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --extra dev \
+	@$(BIN)/uv pip compile --universal --generate-hashes --no-header --extra dev \
 		--python-version 3.11 --quiet pyproject.toml -o requirements-dev.txt
 
 clean:

@@ -162,7 +162,7 @@ def site_counts(flagged: gpd.GeoDataFrame, training: pd.DataFrame) -> dict[str, 
     used = training[training["excluded"] == ""]
     why = training.loc[training["excluded"] != "", "excluded"].value_counts()
     return {
-        "read": int(flagged["site_id"].nunique()),
+        "read": len({*flagged["site_id"], *training["site_id"]}),
         "kept": int(used["site_id"].nunique()),
         "rows_read": len(flagged),
         "rows_kept": int(flagged["kept"].sum()),
