@@ -380,7 +380,7 @@ def missing_section(study: Study, folder: Path) -> None:
     del study["target"]
 
 
-@bad("covariates[1].unit (elevation): is missing; it must be given")
+@bad("covariates[1].unit (elevation): is missing; raster has no unit of its own")
 def missing_key(study: Study, folder: Path) -> None:
     del study["covariates"][1]["unit"]
 

@@ -6,7 +6,7 @@ import xarray as xr
 from made_rasters import made, write_tif
 
 from permagrid.covariates import Covariate
-from permagrid.covariates.climate import MONTH_DAYS, degree_days
+from permagrid.covariates.climate.degree_days import MONTH_DAYS, degree_days
 from permagrid.errors import PermagridError
 from permagrid.grid import lonlat, make_geobox
 

@@ -37,7 +37,7 @@ def test_values_come_in_the_covariates_unit(tmp_path, stored, stored_unit, unit,
     array = made(covariate, GRID, tmp_path)
     np.testing.assert_allclose(array, value, rtol=1e-5)
     assert array.dtype == "float32"
-    assert array.attrs == {"units": unit, "long_name": "A", "kind": "continuous"}
+    assert array.attrs == {"units": unit, "long_name": "A", "kind": "continuous", "source": "a.tif"}
 
 
 def test_files_of_years_are_averaged_and_files_of_epochs_chosen(tmp_path):

@@ -7,17 +7,18 @@ from made_rasters import GRIDS, POLAR, made, write_tif
 from pyproj import Geod
 
 from permagrid.covariates import Covariate, build, resample
-from permagrid.covariates.terrain import gradient
+from permagrid.covariates.terrain.direction import gradient
 from permagrid.grid import lonlat, make_geobox
 
 GEOD = Geod(ellps="WGS84")
 RISE = 0.02
+UNIT = {"slope": "degree", "aspect": "degree", "northness": "1", "eastness": "1"}
 
 
 def _terrain(root, elevation, geobox, method, whole=None):
     write_tif(root / "dem.tif", np.asarray(elevation, "float64"), whole or geobox)
     dem = Covariate("elevation", "raster", "m", {"path": "dem.tif"})
-    return made(Covariate(method, method, "degree"), geobox, root, dem).values
+    return made(Covariate(method, method, UNIT[method]), geobox, root, dem).values
 
 
 def _north_of(latitude, south=50.0):
@@ -140,7 +141,7 @@ def test_chunks_leave_no_seam(tmp_path, monkeypatch, method):
     hills = np.random.default_rng(2).uniform(0, 900, source.shape)
     write_tif(tmp_path / "dem.tif", hills, source)
     dem = Covariate("elevation", "raster", "m", {"path": "dem.tif"})
-    both = {"elevation": dem, method: Covariate(method, method, "1")}
+    both = {"elevation": dem, method: Covariate(method, method, UNIT[method])}
     geobox = POLAR["stereographic"]
     whole = build(method, both, geobox, epoch=None, root=tmp_path).values
     monkeypatch.setattr(resample, "CHUNK", 13)

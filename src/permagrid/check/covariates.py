@@ -4,15 +4,17 @@ from collections.abc import Iterator, Mapping
 
 from permagrid.check.named import named
 from permagrid.covariates import COVARIATES, Covariate
+from permagrid.covariates.table import is_input
+from permagrid.covariates.traits import traits_of
 from permagrid.errors import PermagridError, did_you_mean
-from permagrid.steps.inputs import covariates_of
+from permagrid.steps.inputs import covariate_of, covariates_of
 from permagrid.study import Finding, Location, Study
 from permagrid.units import conversion, parse_unit
 
 
 def file_unit(covariate: Covariate) -> str:
     """Return the unit to which a file's numbers are brought: of temperature where an index is made of it."""
-    return "degC" if covariate.method in ("freezing_index", "thawing_index") else covariate.unit
+    return traits_of(covariate.method).reads or covariate.unit
 
 
 def stored_unit(covariate: Covariate) -> str:
@@ -33,18 +35,25 @@ def covariate_faults(study: Study) -> Iterator[Finding]:
 
 def each_covariate(study: Study) -> list[Covariate]:
     """Return the covariates, also those whose name stands twice."""
-    return [
-        next(iter(covariates_of(study.model_copy(update={"covariates": (part,)})).values()))
-        for part in study.covariates
-    ]
+    return [covariate_of(part) for part in study.covariates]
 
 
 def _units(place: Location, covariate: Covariate) -> Iterator[Finding]:
+    if not covariate.unit:
+        yield Finding((*place, "unit"), f"is missing; {covariate.method} has no unit of its own")
+        return
     for key, unit in (("unit", covariate.unit), ("stored_unit", covariate.keywords.get("stored_unit"))):
         try:
             parse_unit(str(unit or covariate.unit))
         except PermagridError as error:
             yield Finding((*place, key), str(error))
+            return
+    own = traits_of(covariate.method).unit
+    if own is not None and covariate.kind == "continuous":
+        try:
+            conversion(own, covariate.unit)
+        except PermagridError as error:
+            yield Finding((*place, "unit"), f"{covariate.method}: {error}")
             return
     try:
         conversion(stored_unit(covariate), file_unit(covariate))
@@ -71,10 +80,9 @@ def input_faults(study: Study) -> Iterator[Finding]:
 
 def _input_keys(covariate: Covariate) -> Iterator[tuple[str, str]]:
     """Yield key and name of the covariates that one is made from, defaults of its method included."""
-    default = COVARIATES.keywords(covariate.method).get("input")
-    given = dict.fromkeys(covariate.keywords.get("inputs", ()), "inputs")
-    if default is not None:
-        given[str(covariate.keywords.get("input", default.default))] = "input"
+    settings = covariate.settings
+    given = dict.fromkeys(settings.get("inputs") or (), "inputs")
+    given |= {str(value): key for key, value in settings.items() if value and is_input(key)}
     for other, key in given.items():
         yield (key if key in covariate.keywords else "method"), other
 

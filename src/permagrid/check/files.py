@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from permagrid.check.covariates import each_covariate
-from permagrid.steps.inputs import covariate_files, source_files
+from permagrid.steps.inputs import covariate_files, path_patterns, source_files
 from permagrid.study import Finding, Location, Study
 
 
@@ -43,9 +43,8 @@ def _wanted(study: Study, root: Path, usable: frozenset[str]) -> Iterator[tuple[
     if "covariates" in usable:
         for index, covariate in enumerate(each_covariate(study)):
             files = covariate_files(covariate, study, root)
-            varies = "{epoch}" in str(covariate.keywords.get("path")) or "{year}" in str(
-                covariate.keywords.get("path")
-            )
+            patterns = " ".join(path_patterns(covariate.settings))
+            varies = "{epoch}" in patterns or "{year}" in patterns
             if files and ("epochs" in usable or not varies):
                 yield ("covariates", index, "path"), files
     for index, reference in enumerate(study.references):

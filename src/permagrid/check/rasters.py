@@ -13,13 +13,13 @@ from permagrid.check.files import is_there, truth_files
 from permagrid.check.grid import sound_geobox
 from permagrid.covariates import COVARIATES, Covariate
 from permagrid.covariates.sources import decimated, open_grid, undeclared_sentinel
+from permagrid.covariates.traits import traits_of
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, lonlat_of
-from permagrid.steps.inputs import covariate_files
+from permagrid.steps.inputs import covariate_files, path_patterns
 from permagrid.study import Finding, Location, Study
 from permagrid.units import conversion, implausible, parse_unit
 
-_TABLES = frozenset({"zonal_anomaly", "observation"})
 _OUTLINE = 60
 """Points per side at which is asked whether a raster and the grid overlap."""
 
@@ -38,14 +38,19 @@ def covariate_rasters(study: Study, root: Path, *, grid: bool, epochs: bool) -> 
     """
     geobox = sound_geobox(study) if grid else None
     for index, covariate in enumerate(each_covariate(study)):
-        if covariate.method in _TABLES or COVARIATES.faults(covariate.method, covariate.keywords):
+        if COVARIATES.faults(covariate.method, covariate.keywords):
             continue
-        pattern = str(covariate.keywords.get("path", ""))
+        patterns = path_patterns(covariate.settings)
         files = covariate_files(covariate, study, root)
-        if not epochs and any(key in pattern for key in ("{epoch}", "{year}")):
+        if not epochs and any(key in pattern for key in ("{epoch}", "{year}") for pattern in patterns):
             continue
-        if files and all(map(is_there, files)):
-            yield from _series(("covariates", index), covariate, files, geobox)
+        if not all(map(is_there, files)):
+            continue
+        place, known = ("covariates", index), traits_of(covariate.method)
+        if known.faults is not None:
+            yield from (Finding(place, why) for why in known.faults(covariate.settings, files))
+        if known.rasters and files:
+            yield from _series(place, covariate, files, geobox)
 
 
 def _series(

@@ -1,6 +1,6 @@
 """Covariates: lazy sources brought onto a GeoBox, and the stack made of them."""
 
-from permagrid.covariates import anomaly, climate, raster, terrain
+from permagrid.covariates import climate, raster, surface, terrain
 from permagrid.covariates.stack import at_epoch, open_stack, stack_layers, store_layers
 from permagrid.covariates.table import COVARIATES, Covariate, Request, build, varies
 
@@ -8,7 +8,6 @@ __all__ = [
     "COVARIATES",
     "Covariate",
     "Request",
-    "anomaly",
     "at_epoch",
     "build",
     "climate",
@@ -16,6 +15,7 @@ __all__ = [
     "raster",
     "stack_layers",
     "store_layers",
+    "surface",
     "terrain",
     "varies",
 ]

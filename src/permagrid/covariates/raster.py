@@ -11,6 +11,7 @@ from permagrid.covariates.resample import onto
 from permagrid.covariates.sources import open_grid
 from permagrid.covariates.table import COVARIATES, Request, Years, pointwise
 from permagrid.covariates.times import as_run, years_and_months
+from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
 from permagrid.units import conversion
 
@@ -147,6 +148,7 @@ def _selected(grid: xr.DataArray, path: str, time: float | None, epoch: Years | 
 
 
 @COVARIATES.register
+@traits(rasters=False)
 def sum_of(request: Request, *, inputs: Sequence[str]) -> xr.DataArray:
     """Return the sum of other covariates, such as a climatology and the anomaly of an epoch.
 
@@ -169,6 +171,7 @@ def sum_of(request: Request, *, inputs: Sequence[str]) -> xr.DataArray:
 
 
 @COVARIATES.register
+@traits(rasters=False)
 def observation(request: Request, *, column: str, at: float) -> xr.DataArray:
     """Return a covariate that belongs to the observation, such as the depth of the sensor.
 

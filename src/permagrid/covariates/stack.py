@@ -16,7 +16,7 @@ from odc.geo.xr import xr_coords
 
 from permagrid.covariates.lazy import DAMAGE, sentence
 from permagrid.covariates.resample import CHUNK
-from permagrid.covariates.table import Covariate, varies
+from permagrid.covariates.table import Covariate, attributes, varies
 from permagrid.errors import PermagridError
 from permagrid.grid import Window, blocks, inside_region, lonlat
 from permagrid.threads import pool
@@ -146,11 +146,7 @@ def open_stack(
     for name, covariate in covariates.items():
         mine = {epoch: path for (layer, epoch), path in stores.items() if layer == name}
         arrays = {epoch: _opened(path, geobox) for epoch, path in mine.items()}
-        attrs = {
-            "units": covariate.unit,
-            "long_name": covariate.long_name or name,
-            "kind": covariate.kind,
-        }
+        attrs = attributes(covariate)
         if list(mine) == [None]:
             variables[name] = xr.DataArray(arrays[None], dims=geobox.dimensions, attrs=attrs)
         else:

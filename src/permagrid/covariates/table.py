@@ -16,11 +16,14 @@ from odc.geo.xr import xr_coords
 
 from permagrid.covariates.lookup import Kind, Resampling
 from permagrid.covariates.resample import BlockInfo, chunked, onto
+from permagrid.covariates.sources import open_grid
+from permagrid.covariates.traits import Years, traits_of
 from permagrid.errors import PermagridError, did_you_mean
 from permagrid.grid import Float, lonlat, place_in
 from permagrid.registry import Table
+from permagrid.units import conversion
 
-Years = tuple[int, int]
+__all__ = ["COVARIATES", "Covariate", "Request", "Years", "build", "pointwise", "varies"]
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,32 @@ class Covariate:
     """Whether a covariate of stated years is used unchanged for every epoch, as a climatology is."""
     long_name: str = ""
     """What people call it."""
+    source: str = ""
+    """Where the data come from: a data set and its citation."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every keyword of the method, those left out with their defaults."""
+        if self.method not in COVARIATES:
+            return dict(self.keywords)
+        parameters = COVARIATES.keywords(self.method).values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        return {**defaults, **self.keywords}
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the covariates that this one is made from, stated or by default of its method."""
-        single, several = self._keyword("input"), self._keyword("inputs")
-        return (*((str(single),) if single else ()), *(several or ()))
+        """Names of the covariates that this one is made from, stated or by default of its method.
 
-    def _keyword(self, name: str) -> Any:
-        if name in self.keywords or self.method not in COVARIATES:
-            return self.keywords.get(name)
-        parameter = COVARIATES.keywords(self.method).get(name)
-        return None if parameter is None or parameter.default is parameter.empty else parameter.default
+        They stand in the keywords ``input`` and ``inputs``, and in those whose name ends in ``_input``.
+        """
+        settings = self.settings
+        single = [str(value) for key, value in settings.items() if value and is_input(key)]
+        return (*single, *(settings.get("inputs") or ()))
+
+
+def is_input(keyword: str) -> bool:
+    """Return whether a keyword of a method names another covariate."""
+    return keyword == "input" or keyword.endswith("_input")
 
 
 @dataclass(frozen=True)
@@ -69,10 +86,13 @@ class Request:
     """First and last year wanted; None where the covariate does not change with time."""
     root: Path
     """Folder from which relative paths start."""
-    build: Callable[[str, GeoBox], xr.DataArray]
-    """Makes another covariate of the study for the same epoch, on this grid or around a part of it."""
+    build: Callable[..., xr.DataArray]
+    """``(name, geobox, *, whole=None)`` makes another covariate of the study for the same epoch: around a
+    part of this grid, or on any grid that is given as `whole`, too."""
     whole: GeoBox
     """The grid of the study, which `geobox` is, or is a part of: it decides on the resampling."""
+    others: Mapping[str, Covariate] = field(default_factory=dict)
+    """The specifications of the other covariates of the study, by name."""
 
     def path(self, path: str) -> str:
         """Return `path` from the root, unless it is absolute or a URL."""
@@ -82,6 +102,25 @@ class Request:
         """Return a source on the grid, in the way of the covariate's kind; see `resample.onto`."""
         kind = self.covariate.kind
         return onto(source, self.geobox, kind=kind, resampling=resampling, whole=self.whole)
+
+    def native(self, name: str) -> GeoBox:
+        """Return the grid of the file from which another covariate is read, whole.
+
+        Raises
+        ------
+        PermagridError
+            If the covariate is unknown, or is not read from one raster.
+        """
+        other = _find(name, self.others)
+        path = other.keywords.get("path")
+        if other.method != "raster" or not isinstance(path, str) or "{" in path:
+            raise PermagridError(
+                f"covariate {self.covariate.name}: {name} is not read from one raster (method raster, one "
+                "path), so that it has no resolution of its own to be analysed at"
+            )
+        keywords = {key: other.keywords.get(key) for key in ("variable", "nodata", "crs")}
+        geobox: GeoBox = open_grid(self.path(path), **keywords).odc.geobox
+        return geobox
 
 
 CovariateMethod = Callable[..., xr.DataArray]
@@ -133,7 +172,8 @@ def build(
     Returns
     -------
     xarray.DataArray
-        Lazy float32 with ``units``, ``long_name`` and ``kind`` as attributes.
+        Lazy float32 with ``units``, ``long_name``, ``kind``, and where they are known ``source`` and
+        ``years`` as attributes.
 
     Raises
     ------
@@ -145,16 +185,30 @@ def build(
     whole = geobox if whole is None else whole
     span = epoch if varies(name, covariates) else None
 
-    def another(wanted: str, box: GeoBox) -> xr.DataArray:
+    def another(wanted: str, box: GeoBox, *, whole: GeoBox = whole) -> xr.DataArray:
         return build(wanted, others, box, epoch=epoch, root=root, whole=whole)
 
-    request = Request(covariate, geobox, span, root, another, whole)
+    request = Request(covariate, geobox, span, root, another, whole, others)
     array = COVARIATES[covariate.method](request, **covariate.keywords)
+    own = traits_of(covariate.method).unit
+    if own is not None and covariate.kind == "continuous" and own != covariate.unit:
+        factor, offset = conversion(own, covariate.unit)
+        array = array * factor + offset
     grids = [(str(box.crs), tuple(box.affine), tuple(box.shape)) for box in (geobox, whole)]
     recipe = tokenize(repr([covariate, *_ancestors(name, covariates)]), span, str(root), grids)
-    return _named(array, f"{name}-{recipe}").assign_attrs(
-        units=covariate.unit, long_name=covariate.long_name or name, kind=covariate.kind
-    )
+    return _named(array, f"{name}-{recipe}").assign_attrs(attributes(covariate))
+
+
+def attributes(covariate: Covariate) -> dict[str, str]:
+    """Return what a layer of a covariate says of itself, besides what its method adds."""
+    known = {
+        "units": covariate.unit,
+        "long_name": covariate.long_name or covariate.name,
+        "kind": covariate.kind,
+        "source": covariate.source or str(covariate.keywords.get("path", "")),
+        "years": "" if covariate.years is None else f"{covariate.years[0]}-{covariate.years[1]}",
+    }
+    return {key: text for key, text in known.items() if text}
 
 
 def _named(array: xr.DataArray, key: str) -> xr.DataArray:

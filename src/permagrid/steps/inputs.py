@@ -1,75 +1,86 @@
 """Input files of a study and their hashes, and the hash of the code that reads them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
-from permagrid.covariates import COVARIATES, Covariate
+from permagrid.covariates import Covariate
+from permagrid.covariates.traits import traits_of
 from permagrid.files import sha256_of, write_text
 from permagrid.rundir import digest
 from permagrid.steps.versions import versions
-from permagrid.study import SourceTable, Study
+from permagrid.study import CovariatePart, SourceTable, Study
 
 
 def covariates_of(study: Study) -> dict[str, Covariate]:
-    """Return the covariates of a study by name."""
-    return {
-        part.name: Covariate(
-            name=part.name,
-            method=part.method,
-            unit=part.unit,
-            keywords={**_usual_inputs(part.method), **part.keywords},
-            kind=part.kind,
-            years=part.years,
-            static=part.static,
-            long_name=part.long_name,
-        )
-        for part in study.covariates
-    }
+    """Return the covariates of a study by name, the unit of each stated."""
+    return {part.name: covariate_of(part) for part in study.covariates}
 
 
-def _usual_inputs(method: str) -> dict[str, Any]:
-    """Return the covariates that a method takes as its input unless told otherwise."""
-    if method not in COVARIATES:
-        return {}
-    parameters = COVARIATES.keywords(method)
-    return {
-        name: parameters[name].default
-        for name in ("input", "inputs")
-        if name in parameters and parameters[name].default is not Parameter.empty
-    }
+def covariate_of(part: CovariatePart) -> Covariate:
+    """Return a covariate as a study states it; its unit is that of its method where none is stated."""
+    own = "class" if part.kind == "class" else traits_of(part.method).unit
+    return Covariate(
+        name=part.name,
+        method=part.method,
+        unit=part.unit or own or "",
+        keywords=part.keywords,
+        kind=part.kind,
+        years=part.years,
+        static=part.static,
+        long_name=part.long_name,
+        source=part.source,
+    )
 
 
 def covariate_files(covariate: Covariate, study: Study, root: Path) -> list[Path]:
     """Return the local files that a covariate reads for all epochs of a study."""
-    return files_for(covariate, study.epoch_names, root)
+    return files_for(covariate, study.epochs, root)
 
 
-def files_for(covariate: Covariate, epochs: Sequence[str], root: Path) -> list[Path]:
-    """Return the local files that a covariate reads for epochs such as ``1980-1984``.
+def files_for(covariate: Covariate, epochs: Sequence[tuple[int, int]], root: Path) -> list[Path]:
+    """Return the local files that a covariate reads for epochs.
 
-    Years, epochs and months in its path are filled in.
+    Years, epochs and months in its paths are filled in.
     """
-    pattern = covariate.keywords.get("path")
-    if not isinstance(pattern, str) or "://" in pattern:
-        return []
+    known, settings = traits_of(covariate.method), covariate.settings
+    if known.files is not None:
+        return sorted(set(known.files(settings, epochs, root)))
+    spans = [known.years(settings, epoch) for epoch in epochs]
+    files: set[Path] = set()
+    for pattern in path_patterns(settings):
+        files.update(_filled(root, pattern, spans, epochs, known.earlier))
+    return sorted(files)
+
+
+def path_patterns(settings: Mapping[str, Any]) -> list[str]:
+    """Return the local paths among the keywords of a method, years and months not yet filled in."""
+    given = [value for key, value in settings.items() if key == "path" or key.endswith("_path")]
+    several = settings.get("paths") or ()
+    return [path for path in (*given, *several) if isinstance(path, str) and path and "://" not in path]
+
+
+def _filled(
+    root: Path,
+    pattern: str,
+    spans: Sequence[tuple[int, int]],
+    epochs: Sequence[tuple[int, int]],
+    earlier: int,
+) -> Iterator[Path]:
     names = {pattern}
     if "{epoch}" in pattern:
-        names = {pattern.replace("{epoch}", epoch) for epoch in epochs}
+        names = {pattern.replace("{epoch}", f"{first}-{last}") for first, last in epochs}
     if "{year}" in pattern:
-        spans = [[int(year) for year in epoch.split("-")] for epoch in epochs]
         years = {year for first, last in spans for year in range(first, last + 1)}
-        if covariate.method == "freezing_index":
-            # The winter that ends in an epoch's first year began in the year before, where that is known.
-            before = {first - 1 for first, _ in spans}
-            years |= {year for year in before if (root / pattern.replace("{year}", str(year))).exists()}
-        names = {pattern.replace("{year}", str(year)) for year in years}
+        # What begins in the years before, as a winter does, is read where it is known.
+        before = {year for first, _ in spans for year in range(first - earlier, first)}
+        years |= {year for year in before if (root / pattern.replace("{year}", str(year))).exists()}
+        names = {name.replace("{year}", str(year)) for name in names for year in years}
     if "{month}" in pattern:
         names = {name.replace("{month}", f"{month:02d}") for name in names for month in range(1, 13)}
-    return sorted(root / name for name in names)
+    yield from (root / name for name in names)
 
 
 def source_files(source: SourceTable, root: Path) -> list[Path]:

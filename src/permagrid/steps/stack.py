@@ -1,6 +1,6 @@
 """Step: the covariate stack on the study's grid, each layer kept by its digest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
@@ -9,6 +9,7 @@ from odc.geo.geobox import GeoBox
 from permagrid.covariates import Covariate, build, open_stack, stack_layers, store_layers
 from permagrid.covariates.raster import class_mask
 from permagrid.covariates.stack import Layer
+from permagrid.covariates.traits import Years
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir, digest, remove
 from permagrid.steps.inputs import Hashes, code_digest, covariates_of, files_for
@@ -69,11 +70,12 @@ def build_stack(
 def layer_stores(study: Study, geobox: GeoBox, hashes: Hashes, root: Path, folder: Path) -> dict[Layer, Path]:
     """Return layer -> store; the store's name holds the digest of all that the layer is made from."""
     covariates = covariates_of(study)
+    spans = dict(zip(study.epoch_names, study.epochs, strict=True))
     stores: dict[Layer, Path] = {}
     for name, epoch in stack_layers(covariates, study.epoch_names):
         ingredients = {
             "code": code_digest(),
-            "made_from": _recipe(name, covariates, epoch, hashes, root),
+            "made_from": _recipe(name, covariates, [] if epoch is None else [spans[epoch]], hashes, root),
             "epoch": epoch,
             "grid": [str(geobox.crs), list(geobox.affine)[:6], list(geobox.shape)],
             "region": study.grid.region,
@@ -92,16 +94,15 @@ def _mask_recipe(study: Study, hashes: Hashes, root: Path) -> dict[str, object] 
 
 
 def _recipe(
-    name: str, covariates: Mapping[str, Covariate], epoch: str | None, hashes: Hashes, root: Path
+    name: str, covariates: Mapping[str, Covariate], epochs: Sequence[Years], hashes: Hashes, root: Path
 ) -> dict[str, object]:
     """Return what a layer is made from: the files of its own epoch, not those of the others."""
     covariate = covariates[name]
-    epochs = [] if epoch is None else [epoch]
     return {
         "method": covariate.method,
         "keywords": dict(covariate.keywords),
         "unit": covariate.unit,
         "kind": covariate.kind,
         "files": [hashes.of(path) for path in files_for(covariate, epochs, root)],
-        "inputs": [_recipe(other, covariates, epoch, hashes, root) for other in covariate.inputs],
+        "inputs": [_recipe(other, covariates, epochs, hashes, root) for other in covariate.inputs],
     }

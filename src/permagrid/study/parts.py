@@ -217,8 +217,8 @@ class CovariatePart(PlugIn):
     """Name of the column and the layer."""
     method: str = "raster"
     """How it is made; further keys are the method's keywords."""
-    unit: str
-    """Unit of the values that learners see."""
+    unit: str | None = None
+    """Unit of the values that learners see; may be left out for classes, and where the method has one."""
     kind: Literal["continuous", "class"] = "continuous"
     """Continuous values, or class codes."""
     years: YearSpan | None = None
@@ -227,6 +227,8 @@ class CovariatePart(PlugIn):
     """Whether data of stated years, such as a climatology, stand for every epoch."""
     long_name: str = ""
     """What people call it."""
+    source: str = ""
+    """Where the data come from: a data set and its citation."""
 
 
 class Sampling(Part):

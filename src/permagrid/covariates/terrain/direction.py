@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from permagrid.covariates.resample import BlockInfo, chunked
 from permagrid.covariates.table import COVARIATES, Request
+from permagrid.covariates.traits import traits
 from permagrid.grid import Float, lonlat, place_in
 
 _EQUATORIAL_RADIUS = 6378137.0
@@ -17,6 +18,7 @@ _ECCENTRICITY_SQUARED = 0.00669437999014
 
 
 @COVARIATES.register
+@traits(unit="degree", rasters=False)
 def slope(request: Request, *, input: str = "elevation") -> xr.DataArray:
     """Return the slope of an elevation covariate [degree].
 
@@ -34,6 +36,7 @@ def slope(request: Request, *, input: str = "elevation") -> xr.DataArray:
 
 
 @COVARIATES.register
+@traits(unit="degree", rasters=False)
 def aspect(request: Request, *, input: str = "elevation") -> xr.DataArray:
     """Return the direction a slope faces, clockwise from true north; nodata where it is level [degree].
 
@@ -48,6 +51,7 @@ def aspect(request: Request, *, input: str = "elevation") -> xr.DataArray:
 
 
 @COVARIATES.register
+@traits(unit="1", rasters=False)
 def northness(request: Request, *, input: str = "elevation") -> xr.DataArray:
     """Return the cosine of the aspect times the sine of the slope: 1 for a north wall, 0 where level [1].
 
@@ -61,6 +65,7 @@ def northness(request: Request, *, input: str = "elevation") -> xr.DataArray:
 
 
 @COVARIATES.register
+@traits(unit="1", rasters=False)
 def eastness(request: Request, *, input: str = "elevation") -> xr.DataArray:
     """Return the sine of the aspect times the sine of the slope: 1 for an east wall, 0 where level [1].
 

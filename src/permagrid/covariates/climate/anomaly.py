@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from permagrid.covariates.table import COVARIATES, Request, Years, pointwise
+from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
 
@@ -15,6 +16,7 @@ _BAND = re.compile(r"^(?:(\d+)([NS])|EQU)-(?:(\d+)([NS])|EQU)$")
 
 
 @COVARIATES.register
+@traits(unit="delta degC", rasters=False)
 def zonal_anomaly(
     request: Request,
     *,

@@ -15,6 +15,7 @@ from permagrid.covariates.raster import files_of
 from permagrid.covariates.sources import open_grid
 from permagrid.covariates.table import COVARIATES, Request, Years
 from permagrid.covariates.times import as_run, years_and_months
+from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
 from permagrid.units import conversion
@@ -52,6 +53,7 @@ def degree_days(monthly: Float, days: Float, *, sign: Literal[-1, 1]) -> Float:
 
 
 @COVARIATES.register
+@traits(unit="degC day", reads="degC", earlier=1)
 def freezing_index(
     request: Request,
     *,
@@ -102,6 +104,7 @@ def freezing_index(
 
 
 @COVARIATES.register
+@traits(unit="degC day", reads="degC")
 def thawing_index(
     request: Request,
     *,

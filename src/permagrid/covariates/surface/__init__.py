@@ -1,0 +1,1 @@
+"""Surface: spectral indices, surface temperature, soil, classes and distances."""
