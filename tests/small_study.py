@@ -38,11 +38,12 @@ def small_study(*, lean: bool = False, presence: bool = False) -> dict[str, Any]
         {"method": "site", "n_folds": 5},
         {"method": "block", "size": 200000, "n_folds": 4},
     ]
-    study["validation"] = {"folds": folds, "bootstrap": 100}
+    groups = [{"name": "terrain", "covariates": ["elevation", "slope", "northness"]}]
+    study["validation"] = {"folds": folds, "bootstrap": 100, "groups": groups}
     if lean:
         study["covariates"] = [part for part in study["covariates"] if part["name"] in LEAN]
         study["learners"] = study["learners"][:1]
-        study["validation"]["folds"] = folds[:2]
+        study["validation"] = {"folds": folds[:2], "bootstrap": 100}
     if presence:
         study["target"] = {
             "variable": "permafrost_presence",

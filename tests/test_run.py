@@ -105,7 +105,7 @@ def test_scores_have_a_row_for_every_learner_and_fold_scheme(finished):
 def test_the_summary_has_what_its_schema_says(summary, finished):
     assert {
         *("schema", "study", "digest", "versions", "inputs", "sites", "folds", "scores", "products"),
-        *("agreement", "truth", "reused", "timing_s", "peak_memory_mb"),
+        *("agreement", "truth", "reused", "timing_s", "peak_memory_mb", "covariates", "covariate_groups"),
     } == set(summary)
     assert (summary["schema"], summary["study"]) == (1, "small")
     assert {"permagrid", "numpy", "scikit-learn", "gdal"} <= set(summary["versions"])
@@ -122,6 +122,25 @@ def test_the_summary_has_what_its_schema_says(summary, finished):
     assert 100 < summary["peak_memory_mb"] < 4000
 
 
+def test_groups_of_covariates_are_scored_on_the_spatial_folds_with_and_without(summary):
+    gains = summary["covariate_groups"]
+    assert {gain["folds"] for gain in gains} == {name for name in FOLDS if name != "random"}
+    forest = {
+        score["folds"]: score["rmse"] for score in summary["scores"] if score["learner"] == "random_forest"
+    }
+    for gain in gains:
+        assert gain["group"] == "terrain"
+        if gain["metric"] == "rmse":
+            assert gain["with"] == forest[gain["folds"]]
+            assert gain["change"] == pytest.approx(gain["with"] - gain["without"])
+
+
+def test_every_covariate_says_how_it_is_made_with_the_defaults_written_out(summary):
+    made = {entry["name"]: entry for entry in summary["covariates"]}
+    assert made["slope"]["settings"]["input"] == "elevation"
+    assert (made["bio1"]["units"], made["bio1"]["years"]) == ("degC", "1980-2019")
+
+
 def test_every_field_and_every_file_is_documented(summary, finished):
     page = (Path(__file__).resolve().parents[1] / "docs" / "summary.md").read_text(encoding="utf-8")
     fields = {
@@ -130,6 +149,8 @@ def test_every_field_and_every_file_is_documented(summary, finished):
         *summary["truth"][0],
         *summary["sites"],
         *summary["folds"][0],
+        *summary["covariates"][0],
+        *summary["covariate_groups"][0],
     }
     fields |= {name for name in summary["scores"][0] if not name.endswith("_interval")}
     with rasterio.open(finished / summary["products"][0]["path"]) as raster:

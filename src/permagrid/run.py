@@ -104,6 +104,7 @@ def run(
             "digest": identity,
             "versions": versions(),
             "inputs": summary.inputs_of(inputs, root),
+            "covariates": summary.covariates_list(covariates),
             **summary.record_of(outcome, folder.path),
         }
         with steps.step("report"):

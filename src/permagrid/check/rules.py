@@ -11,6 +11,7 @@ from permagrid.learners import LEARNERS, build_learner
 from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
 from permagrid.sites.table import COLUMNS, VARIABLES
+from permagrid.steps.inputs import predictors
 from permagrid.steps.maps import PROBABILITY, map_variables
 from permagrid.steps.sites import OBSERVED
 from permagrid.study import Finding, Location, Study
@@ -133,7 +134,9 @@ def _learners_settings(study: Study) -> Iterator[Finding]:
 
 
 def _learners_covariates(study: Study) -> Iterator[Finding]:
-    names = [part.name for part in study.covariates]
+    names = predictors(study)
+    if not names:
+        yield Finding(("covariates",), "holds no predictor: every covariate says predictor: false")
     for index, part in enumerate(study.learners):
         place = ("learners", index, "covariates")
         if part.covariates == ():
@@ -143,6 +146,26 @@ def _learners_covariates(study: Study) -> Iterator[Finding]:
         for number, name in enumerate(part.covariates or ()):
             if name not in names:
                 yield Finding((*place, number), f"unknown covariate {name!r}: {did_you_mean(name, names)}")
+
+
+def _groups(study: Study) -> Iterator[Finding]:
+    """Yield groups of covariates that cannot be left out of the mapped learner."""
+    part = next((part for part in study.learners if part.name == study.products.learner), None)
+    seen = (part.covariates if part else None) or tuple(predictors(study))
+    names = [group.name for group in study.validation.groups]
+    for index, group in enumerate(study.validation.groups):
+        place = ("validation", "groups", index)
+        if group.name in names[:index]:
+            yield Finding((*place, "name"), f"the group {group.name!r} stands twice; choose another name")
+        for number, name in enumerate(group.covariates):
+            if name not in seen:
+                yield Finding(
+                    (*place, "covariates", number),
+                    f"{name!r} is no covariate of {study.products.learner}: {did_you_mean(name, seen)}",
+                )
+    grouped = {name for group in study.validation.groups for name in group.covariates}
+    if study.validation.groups and not set(seen) - grouped:
+        yield Finding(("validation", "groups"), "hold every covariate; some must remain to compare with")
 
 
 def _folds(study: Study) -> Iterator[Finding]:
@@ -218,6 +241,7 @@ RULES: tuple[Rule, ...] = (
     _rule(_learners_settings, whole="target", usable="learners"),
     _rule(_learners_covariates, whole="covariates", usable="learners"),
     _rule(_folds, usable="validation"),
+    _rule(_groups, whole="covariates learners products", usable="validation"),
     _rule(_spatial_folds, whole="validation"),
     _rule(_subsets, usable="validation"),
     _rule(_products, whole="learners", usable="products"),

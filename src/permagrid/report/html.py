@@ -16,6 +16,7 @@ from permagrid.files import write_text
 from permagrid.products.legend import LEGENDS, unit_label
 from permagrid.report.agreement_text import rank_value, rank_words
 from permagrid.report.canvas import words
+from permagrid.report.covariate_sections import covariate_section
 from permagrid.report.map_sections import (
     MapLayer,
     TruthPair,
@@ -86,6 +87,7 @@ def render_report(
         site_section(sites, predictions, summary, study, maps),
         prediction_section(predictions, scores, study),
         score_section(scores, summary, study),
+        covariate_section(summary, study),
         agreement_section(summary),
         record_section(summary, study),
         source_section(sites, study),

@@ -19,6 +19,11 @@ def covariates_of(study: Study) -> dict[str, Covariate]:
     return {part.name: covariate_of(part) for part in study.covariates}
 
 
+def predictors(study: Study) -> list[str]:
+    """Return the names of the covariates that learners may see."""
+    return [part.name for part in study.covariates if part.predictor]
+
+
 def covariate_of(part: CovariatePart) -> Covariate:
     """Return a covariate as a study states it; its unit is that of its method where none is stated."""
     own = "class" if part.kind == "class" else traits_of(part.method).unit

@@ -1,6 +1,7 @@
 """Step: every learner under every fold scheme, its out-of-fold predictions kept by digest."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,26 @@ from permagrid.errors import PermagridError
 from permagrid.learners import build_learner
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir, digest
-from permagrid.steps.inputs import code_digest
+from permagrid.steps.inputs import code_digest, predictors
 from permagrid.study import LearnerPart, Study, Subset
-from permagrid.validation import FOLDS, Candidate, Comparison, Folds, Problem, compare
+from permagrid.validation import (
+    FOLDS,
+    Candidate,
+    Comparison,
+    Folds,
+    Problem,
+    compare,
+    group_gains,
+    out_of_fold,
+    without_groups,
+)
 
 Float = NDArray[np.float64]
 
 
 def candidate(part: LearnerPart, study: Study) -> Candidate:
     """Return a learner of the study with the covariates it sees."""
-    names = part.covariates or tuple(covariate.name for covariate in study.covariates)
+    names = part.covariates or tuple(predictors(study))
     return Candidate(build_learner(part.name, study.target.kind, study.seed, part.keywords), tuple(names))
 
 
@@ -46,14 +57,16 @@ def compare_learners(
         If folds cannot be made or a subset is empty.
     """
     subsets = [Subset(name="all"), *study.validation.subsets]
-    total = len(subsets) * len(study.validation.folds) * len(study.learners)
+    variants = _group_variants(study)
+    one_part = len(study.validation.folds) * len(study.learners)
+    total = len(subsets) * one_part + len(variants) * len(study.validation.folds)
     results, names = [], set[str]()
     for number, subset in enumerate(subsets):
         inside = (table["value"] >= subset.minimum) & (table["value"] < subset.maximum)
         part = table[inside].reset_index(drop=True)
         if part.empty:
             raise PermagridError(f"validation.subsets: no site-epoch has a value in subset {subset.name}")
-        kept = _Remembered(part, study, rundir, subset.name, advance, (number * total // len(subsets), total))
+        kept = _Remembered(part, study, rundir, subset.name, advance, (number * one_part, total))
         results.append(
             compare(
                 part,
@@ -67,12 +80,61 @@ def compare_learners(
             )
         )
         names |= kept.names
+    gains = pd.DataFrame()
+    if variants:
+        kept = _Remembered(table, study, rundir, "all", advance, (len(subsets) * one_part, total))
+        gains = _gains(table, study, results[0].folds, kept, workers=workers)
+        names |= kept.names
     rundir.forget("work/folds", names)
     return Comparison(
         pd.concat([result.predictions for result in results], ignore_index=True),
         pd.concat([result.scores for result in results], ignore_index=True),
         results[0].folds,
+        gains,
     )
+
+
+def _group_variants(study: Study) -> dict[str | None, LearnerPart]:
+    """Return group -> the mapped learner without its covariates, and None -> the learner itself.
+
+    Empty where the study names no groups.
+    """
+    part = next((p for p in study.learners if p.name == study.products.learner), None)
+    if part is None or not study.validation.groups:
+        return {}
+    groups = {group.name: group.covariates for group in study.validation.groups}
+    rest = without_groups(candidate(part, study).covariates, groups)
+    without = {name: part.model_copy(update={"covariates": tuple(left)}) for name, left in rest.items()}
+    variants: dict[str | None, LearnerPart] = {None: part}
+    return variants | without
+
+
+def _gains(
+    table: pd.DataFrame, study: Study, folds: tuple[Folds, ...], kept: "_Remembered", *, workers: int
+) -> pd.DataFrame:
+    """Return what groups of covariates bring under the folds that hold out sites or blocks."""
+    variants = _group_variants(study)
+    values = table["value"].to_numpy(float)
+    classes = np.unique(values) if study.target.kind == "class" else None
+
+    def predicted(group: str | None, scheme: Folds) -> Float:
+        one = candidate(variants[group], study)
+        make = partial(out_of_fold, one, table, scheme, classes=classes, workers=workers)
+        return kept(_variant_name(variants[group], group), scheme.name, make)
+
+    return group_gains(
+        values,
+        [group for group in variants if group is not None],
+        [scheme for scheme in folds if scheme.spatial],
+        predicted,
+        task=study.target.kind,
+        draws=study.validation.bootstrap,
+        seed=study.seed,
+    )
+
+
+def _variant_name(part: LearnerPart, group: str | None) -> str:
+    return part.name if group is None else f"{part.name}_without_{group.replace(' ', '_')}"
 
 
 class _Remembered:
@@ -92,6 +154,7 @@ class _Remembered:
         self.names: set[str] = set()
         self._data = {name: table_digest(table, [name]) for name in _columns(table, study)}
         self._learners = {learner.name: learner for learner in study.learners}
+        self._learners |= {_variant_name(part, group): part for group, part in _group_variants(study).items()}
         self._folds = {
             scheme.name: digest([[t.tolist() for t in pair] for pair in scheme])
             for scheme in fold_schemes(table, study)

@@ -18,7 +18,7 @@ from permagrid.sites.quality import flag_sites
 from permagrid.sites.readers import READERS
 from permagrid.sites.reduce import reduce_sites
 from permagrid.sites.sample import sample_stack
-from permagrid.steps.inputs import rooted
+from permagrid.steps.inputs import predictors, rooted
 from permagrid.study import Labels, SourceTable, Study
 
 OBSERVED: dict[str, tuple[str, ...]] = {
@@ -168,7 +168,8 @@ def training_table(
     of_observation = {
         name: str(c.keywords["column"]) for name, c in covariates.items() if c.method == "observation"
     }
-    gridded = stack.drop_vars(list(of_observation))
+    seen = predictors(study)
+    gridded = stack[[str(name) for name in stack.data_vars if name in seen and name not in of_observation]]
     sampled = sample_stack(gridded, reduced, rule=study.sampling.rule, distance=study.sampling.distance)
     table = reduced.drop(columns=[name for name in sampled if name in reduced]).join(sampled)
     for name, column in of_observation.items():
@@ -179,7 +180,7 @@ def training_table(
     table["site_group"] = site_groups(table, distance=study.sites.same_place)
     low, high = study.target.valid_range
     value = table["value"]
-    incomplete = table[list(covariates)].isna().any(axis=1)
+    incomplete = table[seen].isna().any(axis=1)
     table["excluded"] = np.select(
         [
             table["limit"] != "exact",

@@ -14,6 +14,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from scipy.stats import spearmanr
 
+from permagrid.covariates import Covariate
 from permagrid.covariates.resample import onto
 from permagrid.covariates.sources import open_grid
 from permagrid.errors import PermagridError
@@ -56,6 +57,7 @@ def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
         "folds": [{"name": f.name, "method": f.method, "n_folds": len(f)} for f in schemes],
         "scores": score_list(outcome.comparison.scores),
         "products": products_of(outcome.maps, folder),
+        "covariate_groups": gain_list(outcome.comparison.gains),
         "agreement": outcome.agreement,
         "truth": outcome.truth,
     }
@@ -183,6 +185,36 @@ def score_list(scores: pd.DataFrame) -> list[dict[str, Any]]:
                 record[f"{name}_interval"] = [_number(row[f"{name}_low"]), _number(row[f"{name}_high"])]
         records.append(record)
     return records
+
+
+def gain_list(gains: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what groups of covariates bring as records, each change with its interval ``[low, high]``."""
+    return [
+        {
+            **{key: row[key] for key in ("group", "folds", "metric")},
+            **{key: _number(row[key]) for key in ("without", "with", "change")},
+            "change_interval": [_number(row["change_low"]), _number(row["change_high"])],
+        }
+        for row in gains.to_dict("records")
+    ]
+
+
+def covariates_list(covariates: Mapping[str, Covariate]) -> list[dict[str, Any]]:
+    """Return what each covariate is and how it is made, the settings that the study leaves out included."""
+    return [
+        {
+            "name": covariate.name,
+            "long_name": covariate.long_name or covariate.name,
+            "method": covariate.method,
+            "units": covariate.unit,
+            "kind": covariate.kind,
+            "years": None if covariate.years is None else "-".join(map(str, covariate.years)),
+            "static": covariate.static,
+            "source": covariate.source,
+            "settings": covariate.settings,
+        }
+        for covariate in covariates.values()
+    ]
 
 
 def inputs_of(hashes: Mapping[str, str], root: Path) -> list[dict[str, str]]:

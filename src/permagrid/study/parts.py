@@ -225,6 +225,8 @@ class CovariatePart(PlugIn):
     """First-last year that the data cover; left out for what does not change."""
     static: bool = False
     """Whether data of stated years, such as a climatology, stand for every epoch."""
+    predictor: bool = True
+    """Whether learners see it; false for what only other covariates or quality tests are made from."""
     long_name: str = ""
     """What people call it."""
     source: str = ""
@@ -267,6 +269,15 @@ class Subset(Part):
     """Highest target value of the part, exclusive."""
 
 
+class CovariateGroup(Part):
+    """Covariates of one kind, whose worth is shown by scores with and without them."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+    """Name in the report."""
+    covariates: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names of its covariates."""
+
+
 class Validation(Part):
     """How honest the scores are."""
 
@@ -276,6 +287,8 @@ class Validation(Part):
     """Draws behind the intervals."""
     subsets: tuple[Subset, ...] = ()
     """Parts of the sites to be scored for themselves."""
+    groups: tuple[CovariateGroup, ...] = ()
+    """Groups of covariates without which the mapped learner is scored too, on folds by site and by block."""
 
 
 class Products(Part):

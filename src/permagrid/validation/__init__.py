@@ -2,6 +2,7 @@
 
 from permagrid.validation.comparison import Candidate, Comparison, Problem, compare, out_of_fold
 from permagrid.validation.folds import FOLDS, Folds, block, random, site
+from permagrid.validation.groups import group_gains, without_groups
 from permagrid.validation.scores import class_scores, value_scores
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "block",
     "class_scores",
     "compare",
+    "group_gains",
     "out_of_fold",
     "random",
     "site",
     "value_scores",
+    "without_groups",
 ]

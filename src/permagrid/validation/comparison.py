@@ -1,7 +1,7 @@
 """Comparison of learners: out-of-fold predictions of each under each fold scheme, and their scores."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -53,6 +53,8 @@ class Comparison:
     """One row per learner, fold scheme and subset, with bootstrap intervals."""
     folds: tuple[Folds, ...]
     """The fold schemes."""
+    gains: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """What groups of covariates bring, from `permagrid.validation.groups`; empty where none was asked for."""
 
 
 def compare(
