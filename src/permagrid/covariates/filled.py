@@ -1,0 +1,124 @@
+"""Gaps of a covariate filled from the nearest cell that has a value, no farther than a stated distance."""
+
+from uuid import uuid4
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+from scipy.spatial import KDTree
+
+from permagrid.covariates.resample import BlockInfo, chunked
+from permagrid.covariates.table import COVARIATES, Request
+from permagrid.covariates.traits import traits
+from permagrid.errors import PermagridError
+from permagrid.grid import Float, chord, lonlat, lonlat_of, place_in
+
+_RADIUS = 6371008.8
+"""Mean radius of the Earth [m]."""
+_SAME = 1e-12
+"""Cells whose distances differ by less are equally far: the upper left one is taken [radii]."""
+_MOST_TIES = 8
+
+
+@COVARIATES.register
+@traits(rasters=False)
+def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
+    """Return another covariate, with cells that lack a value given that of the nearest one on the ground.
+
+    For coarse data along coasts, whose land mask is another one than that of the study. Say
+    ``predictor: false`` of the covariate that has the gaps, so that learners do not see it too. Cells in the
+    sea are filled as well; other covariates tell where there is land.
+
+    Parameters
+    ----------
+    request
+        Grid, epoch and root folder. Unit and kind are those of the input.
+    input
+        Name of the covariate with gaps.
+    distance
+        How far a value may be taken from [m].
+
+    Raises
+    ------
+    PermagridError
+        If the covariate is unknown, or the distance is not above 0.
+    """
+    if not distance > 0:
+        raise PermagridError(
+            f"covariate {request.covariate.name}: distance must be above 0 m, found {distance:g}"
+        )
+    geobox, whole = request.geobox, request.whole
+    row, column = place_in(geobox, whole)
+    # Faults in the files show now, not when the first block is computed.
+    request.build(input, geobox)
+
+    def one(block_info: BlockInfo | None = None) -> NDArray[np.float32]:
+        if block_info is None:
+            return np.empty((0, 0), dtype="float32")
+        (top, bottom), (left, right) = block_info[None]["array-location"]
+        down, along = _reach(whole, (row + top, row + bottom), (column + left, column + right), distance)
+        ring = geobox[top:bottom, left:right].pad(along, down)
+        values = request.build(input, ring).data.compute(scheduler="synchronous")
+        inner = slice(down, down + bottom - top), slice(along, along + right - left)
+        out = np.array(values[inner])
+        gaps = ~np.isfinite(out)
+        if gaps.any() and np.isfinite(values).any():
+            begin = place_in(ring, whole)
+            window = tuple(slice(b, b + size) for b, size in zip(begin, ring.shape, strict=True))
+            with np.errstate(invalid="ignore"):
+                places = chord(*lonlat(whole, (window[0], window[1])))
+            out[gaps] = _nearest(places, values, np.isfinite(values), places[inner][gaps], distance)
+        return out
+
+    data = da.map_blocks(
+        one,
+        chunks=(chunked(geobox.shape[0]), chunked(geobox.shape[1])),
+        dtype="float32",
+        meta=np.empty((0, 0), dtype="float32"),
+        name=f"filled-{uuid4().hex}",
+    )
+    return xr.DataArray(data, coords=xr_coords(geobox), dims=geobox.dimensions)
+
+
+def _nearest(
+    places: Float, values: NDArray[np.float32], known: NDArray[np.bool_], wanted: Float, distance: float
+) -> NDArray[np.float32]:
+    """Return the value nearest to each place; NaN where none is near enough, or the place is nowhere."""
+    somewhere = known & np.isfinite(places).all(axis=-1)
+    out = np.full(len(wanted), np.nan, dtype="float32")
+    sound = np.isfinite(wanted).all(axis=-1)
+    if not somewhere.any() or not sound.any():
+        return out
+    tree = KDTree(places[somewhere])
+    farthest = 2.0 * np.sin(min(distance / _RADIUS, np.pi) / 2.0)
+    away, index = tree.query(wanted[sound], k=_MOST_TIES, distance_upper_bound=farthest)
+    # The tree gives equally near cells in any order; rows and columns of the grid decide.
+    tied = away <= away[:, :1] + _SAME
+    first = np.where(tied & np.isfinite(away), index, index.max(initial=0) + 1).min(axis=1)
+    near = np.isfinite(away[:, 0])
+    found = np.full(len(near), np.nan, dtype="float32")
+    found[near] = values[somewhere][first[near]]
+    out[sound] = found
+    return out
+
+
+def _reach(
+    whole: GeoBox, rows: tuple[int, int], columns: tuple[int, int], distance: float
+) -> tuple[int, int]:
+    """Return how many cells down and along the rows are needed so that all within the distance are there."""
+    row, column = (
+        axis.ravel() for axis in np.meshgrid(np.linspace(*rows, 9), np.linspace(*columns, 9), indexing="ij")
+    )
+    here, below, beside = (
+        chord(*lonlat_of(whole, row + dr, column + dc)) for dr, dc in ((0, 0), (1, 0), (0, 1))
+    )
+    cells = []
+    for other, size in ((below, whole.shape[0]), (beside, whole.shape[1])):
+        step = np.linalg.norm(other - here, axis=-1) * _RADIUS
+        smallest = np.nanmin(np.where(step > 0, step, np.nan)) if np.isfinite(step).any() else np.inf
+        # A tenth more, as cells shrink from one place to the next.
+        cells.append(int(min(np.ceil(1.1 * distance / smallest) + 1, size)))
+    return cells[0], cells[1]
