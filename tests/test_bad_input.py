@@ -138,6 +138,33 @@ def metres_of_rain_taken_for_millimetres(study: Study, folder: Path) -> None:
         raster.set_band_unit(1, "m")
 
 
+@bad("the file gives its unit as 'US survey foot', not 'm'; set stored_unit: ft")
+def elevation_in_feet(study: Study, folder: Path) -> None:
+    with rasterio.open(folder / "elevation.tif", "r+") as raster:
+        raster.set_band_unit(1, "US survey foot")
+
+
+@bad("they look like ft: set stored_unit: ft")
+def elevation_in_feet_that_the_file_does_not_tell(study: Study, folder: Path) -> None:
+    heights = np.linspace(0, 14_400, air().size, dtype="float32")
+    write_raster(folder / "elevation.tif", heights.reshape(air().shape))
+
+
+@bad("elevation.tif has 1 x 30 cells (rows x columns); the shape of the ground needs at least 3 x 3")
+def elevation_of_one_row(study: Study, folder: Path) -> None:
+    write_raster(folder / "elevation.tif", np.ones((1, 30), "float32"))
+
+
+@bad("covariate relief: a radius of 2000 m reaches no neighbour where cells are")
+def radius_within_a_cell(study: Study, folder: Path) -> None:
+    study["covariates"].append({"name": "relief", "method": "relief_amplitude", "radius": 2000})
+
+
+@bad("covariate slope: air is in 'degC', but the shape of the ground is made of heights")
+def slope_of_temperature(study: Study, folder: Path) -> None:
+    study["covariates"][2]["input"] = "air"
+
+
 @bad("-9999 looks like an undeclared nodata value; set nodata: -9999")
 def undeclared_nodata(study: Study, folder: Path) -> None:
     values = np.full(air().shape, 100.0, "float32")
@@ -350,7 +377,7 @@ def unknown_key(study: Study, folder: Path) -> None:
     study["colour"] = "blue"
 
 
-@bad("covariates[0].path (air): keyword 'path' of covariate raster: needs a text, found the number 5")
+@bad("covariates[0].path (air): keyword 'path' of covariate method raster: needs a text, found the number 5")
 def wrong_type_of_a_keyword(study: Study, folder: Path) -> None:
     study["covariates"][0]["path"] = 5
 
@@ -549,17 +576,17 @@ def unknown_keyword_of_a_reader(study: Study, folder: Path) -> None:
     study["sites"]["sources"][0]["delimeter"] = ";"
 
 
-@bad("covariates[1].method (elevation): unknown covariate 'rastre': did you mean 'raster'?")
+@bad("covariates[1].method (elevation): unknown covariate method 'rastre': did you mean 'raster'?")
 def unknown_covariate_method(study: Study, folder: Path) -> None:
     study["covariates"][1]["method"] = "rastre"
 
 
-@bad("covariates[1].resample (elevation): unknown keyword 'resample' of covariate raster")
+@bad("covariates[1].resample (elevation): unknown keyword 'resample' of covariate method raster")
 def unknown_keyword_of_a_covariate(study: Study, folder: Path) -> None:
     study["covariates"][1]["resample"] = "bilinear"
 
 
-@bad("covariate raster needs the keyword 'path'")
+@bad("covariate method raster needs the keyword 'path'")
 def missing_keyword_of_a_covariate(study: Study, folder: Path) -> None:
     del study["covariates"][1]["path"]
 

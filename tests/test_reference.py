@@ -104,7 +104,7 @@ def test_types_defaults_and_meanings_are_told(page: str) -> None:
     ("name", "key", "meaning"),
     [
         ("rihmi_air", "min_days", "Fewest days for an annual mean."),
-        ("thawing_index", "crs", "The CRS, where the file does not say."),
+        ("air_thawing_index", "crs", "The CRS, where the file does not say."),
         ("site", "n_folds", "Number of folds."),
     ],
 )

@@ -10,7 +10,8 @@ from permagrid.units import PLAUSIBLE, conversion, convert, implausible, parse_u
 
 UNITS = (
     *("degC", "K", "degF", "delta degC", "degC day", "day", "m", "km", "cm", "mm"),
-    *("1", "%", "g/kg", "kg/m3", "degree", "radian"),
+    *("1", "%", "g/kg", "dg/kg", "cg/kg", "cm3/dm3", "kg/m3", "g/cm3", "cg/cm3", "hg/m3"),
+    *("kg/m2", "t/ha", "pH", "degree", "radian"),
 )
 
 
@@ -36,6 +37,15 @@ def test_there_and_back_is_the_same(pair, value, factor):
         (150, "cm", "m", 1.5),
         (0.4, "1", "%", 40.0),
         (250, "g/kg", "%", 25.0),
+        # As SoilGrids 2.0 stores organic carbon, nitrogen, bulk density, carbon density, stocks and pH.
+        (340, "dg/kg", "g/kg", 34.0),
+        (340, "cg/kg", "g/kg", 3.4),
+        (145, "cg/cm3", "g/cm3", 1.45),
+        (145, "cg/cm3", "kg/m3", 1450.0),
+        (300, "hg/m3", "kg/m3", 30.0),
+        (55, "t/ha", "kg/m2", 5.5),
+        (62, "0.1 pH", "pH", 6.2),
+        (120, "cm3/dm3", "%", 12.0),
         (np.pi, "radian", "degree", 180.0),
         (12, "0.1 delta degC", "delta degC", 1.2),
         (10, "delta K", "delta degC", 10.0),
@@ -78,6 +88,10 @@ def test_what_cannot_be_converted_is_refused(source, target, message):
         (0, 255, "%", None),
         (-9999, 20, "degC", None),
         (0, 1000, "%", "they look like g/kg"),
+        (0, 5000, "g/kg", "they look like dg/kg"),
+        (40, 82, "pH", "they look like 0.1 pH"),
+        (-1, 99, "%", "-1 often stands for no data: set nodata: -1"),
+        (-1, 990, "%", None),
         (-5, 400, "mm", None),
     ],
 )

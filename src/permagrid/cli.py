@@ -219,6 +219,65 @@ def show(folder: Path) -> None:
 
 
 @main.command()
+@click.argument("source", required=False)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    envvar="PERMAGRID_DATA",
+    default=Path(),
+    help="Data folder [env PERMAGRID_DATA; default: here].",
+)
+@click.option("--resolution", help="One of the source's resolutions [default: the coarsest].")
+@click.option("--variables", help="Names of variables, with commas between them [default: all].")
+@click.option(
+    "--region", type=float, nargs=4, metavar="W S E N", help="Degrees; W > E crosses the antimeridian."
+)
+@click.option("--years", metavar="FIRST-LAST", help="Years of a series.")
+@click.option("--cloud", type=click.FloatRange(0, 100), help="Most cloud in a scene [%].")
+@click.option("--list", "listed", is_flag=True, help="Print all sources, or what is known of SOURCE.")
+@click.option("--markdown", is_flag=True, help="Print the table of all sources for people instead.")
+@click.option("--dry-run", is_flag=True, help="Print what would be fetched.")
+@click.option("--keep-archives", is_flag=True, help="Keep archives beside the files taken from them.")
+@click.option("--force", is_flag=True, help="Fetch files anew that are there.")
+@click.option(
+    "--base-url", envvar="PERMAGRID_BASE_URL", default="", help="A mirror [env PERMAGRID_BASE_URL]."
+)
+@_QUIET
+@click.pass_context
+def fetch(ctx: click.Context, /, source: str | None, quiet: bool, **options: Any) -> None:
+    """Fetch a known data set, SOURCE, to the place where studies look for it.
+
+    Files that are there are not fetched again; a fetch that was cut off goes on. Beside the files stands
+    SOURCE.json with addresses, hashes, licence and citation.
+
+    \b
+    Example:
+      permagrid fetch --list
+      permagrid fetch worldclim2.1/bio --resolution 10m --out data
+    """
+    from permagrid.fetch import command
+
+    if source is None:
+        if not (options["listed"] or options["markdown"]):
+            raise click.UsageError("name a SOURCE, or ask for --list")
+        click.echo(command.markdown() if options["markdown"] else command.listing())
+        return
+    request = command.Request.of(source, **options)
+    if options["listed"] or options["dry_run"]:
+        click.echo(request.known() if options["listed"] else request.planned())
+        return
+    from rich.console import Console
+
+    from permagrid.progress import Steps
+
+    console = Console(stderr=True)
+    shown = ctx.meta.get(_VERBOSE) or (console.is_terminal and not quiet)
+    done = request.fetched(Steps(console if shown else None))
+    if not quiet:
+        click.echo(done)
+
+
+@main.command()
 @_OUT
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--size", type=click.IntRange(16), default=300, show_default=True, help="Cells per side.")

@@ -123,6 +123,20 @@ def transformed(x: Float, y: Float, source: object, target: object) -> tuple[Flo
     return np.asarray(there[0], dtype=float), np.asarray(there[1], dtype=float)
 
 
+@lru_cache(maxsize=64)
+def is_interrupted(crs: str) -> bool:
+    """Return whether a projection cuts the globe into lobes, as the homolosine of SoilGrids does.
+
+    Examples
+    --------
+    >>> is_interrupted("+proj=igh +datum=WGS84"), is_interrupted("EPSG:3995")
+    (True, False)
+    """
+    operation = CRS.from_user_input(crs).coordinate_operation
+    name = "" if operation is None else operation.method_name.lower()
+    return "interrupted" in name or name.startswith(("proj igh", "proj imoll"))
+
+
 def is_global(geobox: GeoBox) -> bool:
     """Return whether a lon/lat grid runs right around the globe, so that its first and last columns meet.
 

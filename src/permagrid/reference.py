@@ -18,7 +18,7 @@ from permagrid.registry import Table
 from permagrid.sites import table as site_table
 from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
-from permagrid.study import Study
+from permagrid.study import CovariateSource, Study
 from permagrid.study.parts import YearSpan
 from permagrid.units import UNITS
 from permagrid.validation import FOLDS
@@ -127,7 +127,22 @@ def _sections() -> list[str]:
         part = definitions[model]
         lines += [f"### {_heading(model)}", "", f"`{place}`: {_text(part['description'])}", ""]
         lines += _keys(part, definitions)
+        if model == "CovariatePart":
+            lines += _named_sources()
     return lines
+
+
+def _named_sources() -> list[str]:
+    """Return the keys of a named source, which may stand among the covariates."""
+    part = CovariateSource.model_json_schema()
+    return [
+        "### Covariate source",
+        "",
+        f"`covariates`, in place of a covariate: {_text(part['description'])}",
+        "The sources are listed in [sources.md](sources.md).",
+        "",
+        *_keys(part, {}),
+    ]
 
 
 def _walk(part: dict[str, Any], place: str, definitions: dict[str, Any], met: dict[str, str]) -> None:

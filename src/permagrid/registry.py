@@ -18,12 +18,14 @@ class Table(Generic[Function]):
     """A table of functions that a study file may name.
 
     A function joins the table by decoration, or from another package through an entry point in the
-    group ``permagrid.<kind>``. What a study may pass to it is read from its keyword-only parameters.
+    group. What a study may pass to it is read from its keyword-only parameters.
 
     Parameters
     ----------
     kind
-        What the table holds, in the singular; used in messages and as entry-point group.
+        What the table holds, in the singular, as messages say it.
+    group
+        Entry-point group after ``permagrid.``; the kind, with underscores, if left out.
 
     Examples
     --------
@@ -37,8 +39,9 @@ class Table(Generic[Function]):
     ["unknown keyword 'belov' of example coldest: did you mean 'below'? Allowed: below"]
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, group: str | None = None) -> None:
         self.kind = kind
+        self._group = f"permagrid.{group or kind.replace(' ', '_')}"
         self._functions: dict[str, Function] = {}
         self._plugins_loaded = False
 
@@ -51,7 +54,7 @@ class Table(Generic[Function]):
         if self._plugins_loaded:
             return
         self._plugins_loaded = True
-        for point in entry_points(group=f"permagrid.{self.kind.replace(' ', '_')}"):
+        for point in entry_points(group=self._group):
             self._functions.setdefault(point.name, point.load())
 
     def names(self) -> list[str]:

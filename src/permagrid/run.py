@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from permagrid.check import accepted
+from permagrid.check.grid import geobox_of
 from permagrid.files import sha256_of
-from permagrid.grid import make_geobox
 from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
@@ -69,9 +69,7 @@ def run(
             plain = resolved(study)
             identity = digest({"study": plain, "inputs": sorted(inputs.values())})
             summary.drop_other(folder.path / "summary.json", identity)
-        geobox = make_geobox(
-            study.grid.crs, study.grid.resolution, bounds=study.grid.bounds, region=study.grid.region
-        )
+        geobox = geobox_of(study)
         covariates = covariates_of(study)
 
         with steps.step("covariate stack") as advance:
@@ -94,7 +92,8 @@ def run(
 
         with steps.step("compare with references"):
             others = summary.agreement(made, study, root), summary.against_truth(made, study, root)
-            outcome = summary.Outcome(flagged, table, comparison, made, *others)
+            listed = summary.covariates_list(covariates, cube)
+            outcome = summary.Outcome(flagged, table, comparison, made, *others, listed)
         with steps.step("tables"):
             files.write_tables(folder, flagged, table, comparison)
             files.write_yaml(folder.path / "study.resolved.yaml", plain, comment=_HOW_TO_REPEAT)
@@ -104,7 +103,6 @@ def run(
             "digest": identity,
             "versions": versions(),
             "inputs": summary.inputs_of(inputs, root),
-            "covariates": summary.covariates_list(covariates),
             **summary.record_of(outcome, folder.path),
         }
         with steps.step("report"):

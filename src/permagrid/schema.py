@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from permagrid.catalogue import SOURCES, Source
 from permagrid.covariates import COVARIATES
 from permagrid.learners import LEARNERS
 from permagrid.registry import Table
 from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
-from permagrid.study import Study
+from permagrid.study import CovariatePart, CovariateSource, Study
 from permagrid.validation import FOLDS
 
 _PLUG_INS: dict[str, tuple[str, Table[Any]]] = {
@@ -40,11 +41,56 @@ def study_schema() -> dict[str, Any]:
             "description": base["description"],
             "anyOf": [_variant(base, key, table, name) for name in table],
         }
+    _add_named_sources(schema)
     tests = definitions["Sites"]["properties"]["quality"]
     tests["properties"] = {name: {"anyOf": [_keywords(QUALITY, name), {"type": "null"}]} for name in QUALITY}
     tests["additionalProperties"] = False
     about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "permagrid study"}
     return {**about, **_without_infinity(schema)}
+
+
+def _add_named_sources(schema: dict[str, Any]) -> None:
+    """Let the list of covariates hold named sources beside covariates."""
+    definitions, listed = schema["$defs"], schema["properties"]["covariates"]
+    own = CovariateSource.model_json_schema()
+    part = CovariatePart.model_json_schema()["properties"]
+    usable = [source for source in SOURCES.values() if source.variables]
+    methods = {source.method for source in usable}
+    keywords = {
+        key: rule for name in methods for key, rule in _keywords(COVARIATES, name)["properties"].items()
+    }
+    alone = {**keywords, **part, **own["properties"]}
+    for key in ("name", "method"):
+        del alone[key]
+    definitions["CovariateSourceKeys"] = {
+        "type": "object",
+        "properties": alone,
+        "required": ["source"],
+        "additionalProperties": False,
+    }
+    made = {**own["properties"], "source": {"enum": [source.name for source in usable]}}
+    made |= {"name": part["name"], "method": {"enum": [name for name in COVARIATES if name not in methods]}}
+    definitions["CovariateSource"] = {
+        "title": "CovariateSource",
+        "description": own["description"],
+        "anyOf": [
+            {"$ref": "#/$defs/CovariateSourceKeys", "anyOf": [_of_source(source) for source in usable]},
+            {"type": "object", "properties": made, "required": ["source", "name", "method"]},
+        ],
+    }
+    listed["items"] = {"anyOf": [listed["items"], {"$ref": "#/$defs/CovariateSource"}]}
+
+
+def _of_source(source: Source) -> dict[str, Any]:
+    names = dict.fromkeys(name for each in source.variables for name in (each.name, each.group) if name)
+    properties: dict[str, Any] = {
+        "source": {"const": source.name},
+        "variables": {"type": "array", "items": {"enum": list(names)}},
+    }
+    if source.resolutions:
+        properties["resolution"] = {"enum": list(source.resolutions)}
+    required = ["source", *source.needs, *([] if source.covariates else ["files"])]
+    return {"title": source.name, "description": source.title, "properties": properties, "required": required}
 
 
 def _without_infinity(schema: Any) -> Any:

@@ -15,12 +15,19 @@ UNITS: dict[str, tuple[str, float, float]] = {
     "K": ("temperature", 1.0, -273.15),
     "degF": ("temperature", 5.0 / 9.0, -160.0 / 9.0),
     "m": ("length", 1.0, 0.0),
+    "ft": ("length", 0.3048, 0.0),
     "km": ("length", 1000.0, 0.0),
     "cm": ("length", 0.01, 0.0),
     "mm": ("length", 0.001, 0.0),
+    "m2": ("area", 1.0, 0.0),
+    "km2": ("area", 1e6, 0.0),
     "1": ("fraction", 1.0, 0.0),
     "%": ("fraction", 0.01, 0.0),
     "g/kg": ("fraction", 0.001, 0.0),
+    "dg/kg": ("fraction", 0.0001, 0.0),
+    "cg/kg": ("fraction", 0.00001, 0.0),
+    "cm3/dm3": ("fraction", 0.001, 0.0),
+    "1/m": ("curvature", 1.0, 0.0),
     "degree": ("angle", 1.0, 0.0),
     "radian": ("angle", 180.0 / np.pi, 0.0),
     "degC day": ("degree days", 1.0, 0.0),
@@ -28,6 +35,17 @@ UNITS: dict[str, tuple[str, float, float]] = {
     "delta degC": ("temperature difference", 1.0, 0.0),
     "delta K": ("temperature difference", 1.0, 0.0),
     "kg/m3": ("density", 1.0, 0.0),
+    "g/cm3": ("density", 1000.0, 0.0),
+    "cg/cm3": ("density", 10.0, 0.0),
+    "hg/m3": ("density", 0.1, 0.0),
+    "kg/m2": ("mass per area", 1.0, 0.0),
+    "t/ha": ("mass per area", 0.1, 0.0),
+    "pH": ("acidity", 1.0, 0.0),
+    "mm/day": ("precipitation rate", 1.0, 0.0),
+    "m/day": ("precipitation rate", 1000.0, 0.0),
+    "kg/m2/s": ("precipitation rate", 86400.0, 0.0),
+    "kg m-2 s-1": ("precipitation rate", 86400.0, 0.0),
+    "kg m**-2 s**-1": ("precipitation rate", 86400.0, 0.0),
     "class": ("class", 1.0, 0.0),
     "code": ("class", 1.0, 0.0),
 }
@@ -43,8 +61,11 @@ PLAUSIBLE: dict[str, tuple[float, float]] = {
     "m": (-11000.0, 9000.0),
     "degC day": (0.0, 25000.0),
     "g/kg": (0.0, 1000.0),
+    "pH": (0.0, 14.0),
     "degree": (-180.0, 360.0),
     "day": (0.0, 366.0),
+    # What numbers packed in 16 bits leave of a dry month may lie below zero.
+    "mm/day": (-0.01, 2000.0),
 }
 """Unit -> what any covariate of the cold regions can be in it."""
 
@@ -135,6 +156,8 @@ def implausible(low: float, high: float, unit: str) -> str | None:
     if allowed is None or (low >= allowed[0] and high <= allowed[1]):
         return None
     message = f"values {low:g} to {high:g} do not fit unit {unit!r} ({allowed[0]:g} to {allowed[1]:g})"
+    if low == -1.0 and allowed[0] == 0.0 and high <= allowed[1]:
+        return f"{message}; -1 often stands for no data: set nodata: -1"
     for candidate in _likely_sources(unit):
         factor, offset = conversion(candidate, unit)
         if allowed[0] <= low * factor + offset and high * factor + offset <= allowed[1]:

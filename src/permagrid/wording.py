@@ -29,6 +29,7 @@ _PATTERNS: dict[str, str] = {
     r"^[a-z0-9_-]{1,64}$": "may hold a-z, 0-9, _ and - only, up to 64 of them",
     r"^[a-z0-9_]{1,64}$": "may hold a-z, 0-9 and _ only, up to 64 of them",
     r"^[a-z][a-z0-9_]{1,63}$": "may hold a-z, 0-9 and _ only, beginning with a letter",
+    r"^[A-Za-z0-9_]{0,40}$": "may hold letters, digits and _ only, up to 40 of them",
     r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "may hold letters, digits and _ only, beginning with a letter",
 }
 _MOST_SHOWN = 60

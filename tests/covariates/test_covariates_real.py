@@ -70,7 +70,7 @@ def test_air_temperature_from_0_to_357_5_has_no_gap_at_greenwich(real_data):
     options = {"path": "air.mon.ltm.nc", "variable": "air"}
     freezing, thawing = (
         made(Covariate(name, name, "degC day", options), grid, folder).values
-        for name in ("freezing_index", "thawing_index")
+        for name in ("air_freezing_index", "air_thawing_index")
     )
     # East Siberia.
     assert (freezing > 4000).all()

@@ -4,6 +4,12 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
+from made_climate import CLIMATE, write_climate
+from made_scenes import SCENES, write_scenes
+from made_soil import SOIL, write_soil
+from made_terrain_local import TERRAIN_LOCAL
+from made_terrain_whole import TERRAIN_WHOLE
+from made_vectors import DISTANCES, write_vectors
 
 from permagrid.covariates import COVARIATES, Covariate, build, resample, varies
 from permagrid.grid import make_geobox
@@ -22,16 +28,30 @@ SPECIFICATIONS = (
             name,
             name,
             "degC day",
-            {"path": "air_temperature_monthly.nc", "stored_unit": "K"},
+            {"path": "air_temperature_monthly.nc", "stored_unit": "K", **more},
             years=(1980, 2019),
         )
-        for name in ("freezing_index", "thawing_index")
+        for name, more in (
+            ("air_freezing_index", {}),
+            ("air_thawing_index", {"window": 9, "minimum_years": 7}),
+            ("surface_freezing_index", {"approximation": "sinusoid"}),
+            (
+                "surface_thawing_index",
+                {"approximation": "monthly_variance", "standard_deviation": 4.5},
+            ),
+        )
     ),
-    *(Covariate(name, name, "degree") for name in ("slope", "aspect")),
-    *(Covariate(name, name, "1") for name in ("northness", "eastness")),
+    Covariate("valid_years", "valid_years", "1", {"input": "air_thawing_index"}),
+    *TERRAIN_LOCAL,
+    *TERRAIN_WHOLE,
     Covariate("zonal_anomaly", "zonal_anomaly", "delta degC", {"path": "zones.csv"}, years=(1980, 2019)),
     Covariate("sum_of", "sum_of", "degC", {"inputs": ["bio1", "zonal_anomaly"]}),
+    Covariate("filled", "filled", "1", {"input": "ndvi", "distance": 60_000.0}),
     Covariate("observation", "observation", "m", {"column": "depth", "at": 10.0}),
+    *CLIMATE,
+    *SCENES,
+    *SOIL,
+    *DISTANCES,
 )
 NAMED = {one.name: one for one in SPECIFICATIONS}
 
@@ -44,6 +64,10 @@ def world(tmp_path_factory):
     pd.DataFrame({"Year": years, **{k: v * (years - 1980) / 40 for k, v in bands.items()}}).to_csv(
         folder / "zones.csv", index=False
     )
+    write_climate(folder)
+    write_scenes(folder)
+    write_soil(folder)
+    write_vectors(folder)
     return folder
 
 
@@ -104,7 +128,7 @@ def test_the_world_is_told_truly(world, geobox):
     """The indices made of its monthly file agree with the mean temperature of its own rasters."""
     freezing, thawing, mean = (
         build(name, NAMED, geobox, epoch=EPOCH, root=world).values
-        for name in ("freezing_index", "thawing_index", "bio1")
+        for name in ("air_freezing_index", "air_thawing_index", "bio1")
     )
     # Thawing minus freezing degree days of a year are its mean times its days, but for the shift of seasons.
     np.testing.assert_allclose(

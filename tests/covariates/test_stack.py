@@ -168,3 +168,14 @@ def test_masked_cells_become_nodata_in_every_layer(tmp_path, layers):
     for name in "ab":
         expected = np.where(left_out > 0, np.nan, layers[name])
         np.testing.assert_array_equal(stack[name].values, expected)
+
+
+def test_what_layers_say_of_how_they_were_made_is_kept(tmp_path, layers):
+    stores = {("t", "1980-1984"): tmp_path / "b.zarr", ("t", "1985-1989"): tmp_path / "c.zarr"}
+    said = [{"season": "July to June", "valid_years": count} for count in (5, 4)]
+    made = [_lazy(layers[name]).assign_attrs(attrs) for name, attrs in zip("bc", said, strict=True)]
+    store_layers(dict(zip(stores.values(), made, strict=True)), GRID)
+    attrs = open_stack(stores, {"t": Covariate("t", "raster", "degC", years=(1980, 1989))}, GRID)["t"].attrs
+    assert attrs["season"] == "July to June"
+    assert attrs["valid_years"] == "1980-1984: 5; 1985-1989: 4"
+    assert attrs["units"] == "degC"

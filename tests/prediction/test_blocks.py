@@ -1,6 +1,7 @@
 """A map has the same bytes for any block size and worker count, keeps nodata, and counts what it clips."""
 
 import threading
+from collections import Counter
 
 import dask.array as da
 import numpy as np
@@ -139,3 +140,63 @@ def test_a_stack_of_epochs_is_refused(stack):
     epochs = stack.assign(wet=stack["wet"].expand_dims(epoch=["1980-1984"]))
     with pytest.raises(PermagridError, match="choose one epoch of the stack first"):
         next(predict_blocks(lambda rows: rows[:, 0], epochs, NAMES))
+
+
+KNOWN = {"cold": np.array([0.0, 1.0, 2.0]), "wet": np.array([0.0, 1.0])}
+
+
+@pytest.fixture(scope="module")
+def classed(stack):
+    """Return the stack with two covariates of classes, 0 to 4 and 0 to 2."""
+    random = np.random.default_rng(4)
+    codes = {name: random.integers(0, most, (ROWS, COLUMNS)) for name, most in {"cold": 5, "wet": 3}.items()}
+    return stack.assign(
+        {name: (stack[name] * 0 + values).astype("float32") for name, values in codes.items()}
+    )
+
+
+@pytest.mark.parametrize(("block", "workers"), [(37, 1), (37, 4), (128, 2), (512, 1)])
+def test_cells_of_an_unknown_class_are_left_out_and_counted(classed, block, workers):
+    out = np.full((ROWS, COLUMNS), -99.0, dtype="float32")
+    valid, unseen, classes = 0, 0, Counter()
+    for part in predict_blocks(
+        lambda rows: rows.sum(axis=1), classed, NAMES, block=block, workers=workers, known=KNOWN
+    ):
+        out[part.window] = part.values[0]
+        valid, unseen = valid + part.valid, unseen + part.unseen
+        classes.update(part.unseen_classes)
+    layers = {name: classed[name].values for name in NAMES}
+    complete = np.isfinite(np.stack(list(layers.values()))).all(axis=0)
+    strange = {name: complete & ~np.isin(layers[name], codes) for name, codes in KNOWN.items()}
+    unknown = strange["cold"] | strange["wet"]
+    assert (np.isnan(out) == (~complete | unknown)).all()
+    assert (valid, unseen) == ((complete & ~unknown).sum(), unknown.sum())
+    assert classes == {
+        (name, code): (strange[name] & (layers[name] == code)).sum()
+        for name, code in [("cold", 3.0), ("cold", 4.0), ("wet", 2.0)]
+    }
+    assert unknown.sum() < sum(classes.values())
+
+
+@pytest.mark.parametrize("encoding", ["one_hot", None])
+@pytest.mark.parametrize("name", LEARNERS.names())
+def test_blocks_and_workers_change_no_byte_of_a_map_of_classes(name, encoding, classed):
+    random = np.random.default_rng(1)
+    X = np.stack(
+        [random.choice(KNOWN["cold"], 200), random.choice(KNOWN["wet"], 200), random.normal(0, 1, 200)], 1
+    )
+    kinds = {"covariates": NAMES, "classes": ("cold", "wet"), "encoding": encoding}
+    model = build_learner(name, "value", 0, FEW.get(name, {}), **kinds).fit(X, X @ [2.0, 1.0, 0.5])
+    predict = row_wise(model, task="value")
+    first, *others = (
+        whole_map(predict, classed, block=block, workers=workers, known=KNOWN)
+        for block, workers in [(37, 1), (37, 4), (1000, 2)]
+    )
+    for other in others:
+        assert other[0].tobytes() == first[0].tobytes()
+
+
+def test_where_every_class_is_known_none_is_counted(classed):
+    everything = {name: np.arange(5.0) for name in KNOWN}
+    parts = list(predict_blocks(lambda rows: rows[:, 0], classed, NAMES, known=everything))
+    assert all(part.unseen == 0 and not part.unseen_classes for part in parts)

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score, root_mean_squared_error
 from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from permagrid.errors import PermagridError
 from permagrid.learners import LEARNERS, build_learner
@@ -49,6 +52,30 @@ def candidates(task):
         name: Candidate(build_learner(name, task, 0, keywords), ("cold", "wet"))
         for name, keywords in SMALL.items()
     }
+
+
+def soils(rows, seed=1):
+    """Return rows with a class covariate, one class of which a single place has to itself."""
+    codes = np.random.default_rng(seed).choice([3.0, 7.0, 8.0], rows["site_group"].max() + 1)
+    codes[5] = 99.0
+    return rows.assign(soil=codes[rows["site_group"]])
+
+
+@pytest.mark.parametrize("method", ["random", "site"])
+def test_a_class_that_is_held_out_is_unknown_to_the_learner_and_counted(method):
+    rows = soils(table())
+    folds = FOLDS[method](rows, n_folds=5)
+    seen = ("cold", "soil")
+    linear = build_learner("climate_linear", "value", 0, {}, covariates=seen, classes=("soil",))
+    mine = out_of_fold(Candidate(linear, seen, ("soil",)), rows, folds)
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = make_column_transformer(("passthrough", ["cold"]), (encoder, ["soil"]))
+    theirs = make_pipeline(columns, StandardScaler(), LinearRegression())
+    expected = cross_val_predict(theirs, rows[["cold", "soil"]], rows["value"], cv=folds)
+    np.testing.assert_allclose(mine, expected, rtol=1e-9, atol=1e-9)
+    candidates = {"kept apart": Candidate(linear, seen, ("soil",)), "as codes": Candidate(linear, seen)}
+    scores = compare(rows, candidates, [FOLDS["site"](rows, n_folds=5)], problem=VALUE, draws=50).scores
+    assert scores["n_unseen_class"].tolist() == [3, 0]
 
 
 class Remembers(RegressorMixin, BaseEstimator):

@@ -14,7 +14,17 @@ from permagrid.units import conversion, parse_unit
 
 def file_unit(covariate: Covariate) -> str:
     """Return the unit to which a file's numbers are brought: of temperature where an index is made of it."""
-    return traits_of(covariate.method).reads or covariate.unit
+    known, stated = traits_of(covariate.method), str(covariate.keywords.get("stored_unit"))
+    usual = known.reads or covariate.unit
+    return next((other for other in known.or_reads if _alike(stated, other)), usual)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Return whether two units are known and of one dimension."""
+    try:
+        return parse_unit(one)[0] == parse_unit(other)[0]
+    except PermagridError:
+        return False
 
 
 def stored_unit(covariate: Covariate) -> str:

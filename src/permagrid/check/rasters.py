@@ -18,7 +18,7 @@ from permagrid.errors import PermagridError
 from permagrid.grid import Float, lonlat_of
 from permagrid.steps.inputs import covariate_files, path_patterns
 from permagrid.study import Finding, Location, Study
-from permagrid.units import conversion, implausible, parse_unit
+from permagrid.units import UNITS, conversion, implausible, parse_unit
 
 _OUTLINE = 60
 """Points per side at which is asked whether a raster and the grid overlap."""
@@ -116,20 +116,32 @@ def _values(
     low, high = float(seen.min()) * factor + offset, float(seen.max()) * factor + offset
     if (why := implausible(low, high, unit)) is not None:
         yield Finding((*location, "unit"), f"{path}: {why}")
-    elif "stored_unit" not in covariate.keywords and _contradicts(declared, stored):
+        return
+    also, name = traits_of(covariate.method).or_reads, _unit_name(declared)
+    if "stored_unit" not in covariate.keywords and _contradicts(declared, stored, also):
+        rate = f", or {name}/day if it is a mean rate" if also and f"{name}/day" in UNITS else ""
         yield Finding(
             (*location, "unit"),
-            f"{path}: the file gives its unit as {declared!r}, not {stored!r}; set stored_unit: {declared}",
+            f"{path}: the file gives its unit as {declared!r}, not {stored!r}; set stored_unit: {name}{rate}",
         )
 
 
-def _contradicts(declared: str, stated: str) -> bool:
-    """Return whether a file's own unit is known and another one of the same dimension."""
+_FEET = ("ft", "foot", "feet", "us-ft", "ftus", "us survey foot", "us survey feet", "us_survey_foot")
+"""What files call a foot, of which a survey has one that is longer by 2 millionths."""
+
+
+def _unit_name(declared: str) -> str:
+    """Return the name that a file's own unit has here."""
+    return "ft" if declared.strip().lower() in _FEET else declared
+
+
+def _contradicts(declared: str, stated: str, also: tuple[str, ...] = ()) -> bool:
+    """Return whether a file's own unit is known and another one of the same dimension, or of `also`."""
     try:
-        mine, theirs = parse_unit(stated), parse_unit(declared)
+        mine, theirs = parse_unit(stated), parse_unit(_unit_name(declared))
     except PermagridError:
         return False
-    return mine[0] == theirs[0] and mine != theirs
+    return theirs[0] in {mine[0], *(parse_unit(unit)[0] for unit in also)} and mine != theirs
 
 
 def other_rasters(study: Study, root: Path, *, grid: bool) -> Iterator[Finding]:

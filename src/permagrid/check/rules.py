@@ -128,7 +128,7 @@ def _learners_settings(study: Study) -> Iterator[Finding]:
         if LEARNERS.faults(part.name, part.keywords):
             continue
         try:
-            build_learner(part.name, study.target.kind, study.seed, part.keywords)
+            build_learner(part.name, study.target.kind, study.seed, part.keywords, encoding=part.classes)
         except PermagridError as error:
             yield Finding(("learners", index), str(error))
 

@@ -1,6 +1,6 @@
 """Covariates: lazy sources brought onto a GeoBox, and the stack made of them."""
 
-from permagrid.covariates import climate, raster, surface, terrain
+from permagrid.covariates import climate, combined, filled, raster, surface, terrain
 from permagrid.covariates.stack import at_epoch, open_stack, stack_layers, store_layers
 from permagrid.covariates.table import COVARIATES, Covariate, Request, build, varies
 
@@ -11,6 +11,8 @@ __all__ = [
     "at_epoch",
     "build",
     "climate",
+    "combined",
+    "filled",
     "open_stack",
     "raster",
     "stack_layers",

@@ -48,14 +48,14 @@ def open_array(
         raise PermagridError(f"{name}: variable {variable!r} not found among those on a grid: {held}")
     stored = dataset[variable]
     try:
-        array = _north_up(name, stored)
+        versions = [_north_up(name, each) for each in _versions(stored)]
+        array = versions[0]
         found = crs or _declared_crs(dataset, stored) or _assumed_crs(array)
         if found is None:
             raise PermagridError(f"{name}: variable {variable} has no CRS; state it with the keyword crs")
         geobox = _regular_geobox(name, array, CRS(found))
     except CRSError as error:
         raise PermagridError(f"{name}: its CRS is not understood ({sentence(error)})") from error
-    values = array.variable
     encoding = stored.encoding
     packed = nodata
     if nodata is not None:
@@ -63,16 +63,37 @@ def open_array(
 
     def read(key: Key) -> Float:
         try:
-            part = np.array(values[key].values, dtype=float)
+            part = _values(versions[0], key, packed)
+            for later in versions[1:]:
+                gaps = np.isnan(part)
+                if gaps.any():
+                    part[gaps] = _values(later, key, packed)[gaps]
         except DAMAGE as error:
             raise PermagridError(
                 f"{name}: {variable} cannot be read; the file is damaged or incomplete ({sentence(error)})"
             ) from error
-        return without_nodata(part, packed)
+        return part
 
     axis = array[array.dims[0]].variable if array.ndim == 3 else None
     attrs = {"units": str(array.attrs.get("units", "")), "long_name": str(array.attrs.get("long_name", ""))}
     return lazy_grid(read, geobox, attrs, axis=axis)
+
+
+def _values(array: xr.DataArray, key: Key, nodata: float | None) -> Float:
+    return without_nodata(np.array(array.variable[key].values, dtype=float), nodata)
+
+
+def _versions(array: xr.DataArray) -> list[xr.DataArray]:
+    """Return an array as its versions in one file: of each value the first that is there is meant.
+
+    Files of ERA5 and ERA5-Land hold recent months in two experiment versions along a dimension ``expver``:
+    1 is final, 5 is preliminary, and each is empty where the other has data.
+    """
+    if "expver" not in array.dims:
+        return [array]
+    numbers = array["expver"].values if "expver" in array.coords else np.arange(array.sizes["expver"])
+    order = np.argsort([int(number) for number in numbers], kind="stable")
+    return [array.isel(expver=int(place), drop=True) for place in order]
 
 
 def _axes(array: xr.DataArray) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Rasters that GDAL opens, band by band: GeoTIFF and COG, ESRI BIL, ENVI, ASCII grid, Erdas Imagine."""
+"""Rasters that GDAL opens, band by band: GeoTIFF, COG, ESRI BIL, ENVI, ASCII grid, Erdas, JPEG 2000."""
 
 import warnings
 from pathlib import Path
@@ -18,7 +18,7 @@ from permagrid.covariates.lazy import Key, lazy_grid, sentence, shown, without_n
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
 
-DRIVERS = ("GTiff", "EHdr", "ENVI", "AAIGrid", "HFA")
+DRIVERS = ("GTiff", "EHdr", "ENVI", "AAIGrid", "HFA", "JP2OpenJPEG")
 """GDAL drivers whose files hold their own pixels: none that names other files or runs code, as VRT does."""
 
 _REMOTE = {

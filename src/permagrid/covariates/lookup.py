@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from permagrid.grid import Float, Window, blocks, is_global, positions, transformed
+from permagrid.grid import Float, Window, blocks, is_global, is_interrupted, lonlat_of, positions, transformed
 
 Resampling = Literal["auto", "nearest", "bilinear", "average", "mode"]
 Kind = Literal["continuous", "class"]
@@ -186,10 +186,12 @@ def _find_tile(
     own: NDArray[np.int32] | None = None
     share = None
     if plan.method == "bilinear":
-        own_at = np.floor(row), np.floor(column)
+        own_at = _on_the_globe(source, row, column)
         row, column, share = _neighbours(row[:, 0], column[:, 0])
         # The nearest cell is looked up as a fifth neighbour, and taken off again below.
         row, column = np.hstack([row, own_at[0]]), np.hstack([column, own_at[1]])
+    elif plan.coarsen == 1:
+        row, column = _on_the_globe(source, row, column)
     else:
         row, column = np.floor(row / plan.coarsen), np.floor(column / plan.coarsen)
     shape = tuple(-(-size // plan.coarsen) for size in source.shape)
@@ -214,6 +216,36 @@ def _find_tile(
     if plan.method == "bilinear":
         index, own = index[:, :-1], index[:, -1]
     yield Cells(place, windows, index, share, own)
+
+
+def _on_the_globe(source: GeoBox, row: Float, column: Float) -> tuple[Float, Float]:
+    """Return the source cells that hold positions, as whole rows and columns.
+
+    At the edge of a lobe of an interrupted projection the middle of that cell may lie nowhere, so that it
+    holds no data: the nearest of its neighbours that lies somewhere stands in for it.
+    """
+    own_row, own_column = np.floor(row), np.floor(column)
+    if not is_interrupted(str(source.crs)):
+        return own_row, own_column
+    down, right = np.sign(row - own_row - 0.5), np.sign(column - own_column - 0.5)
+    lost = _nowhere(source, own_row, own_column)
+    by_row = np.abs(row - own_row - 0.5) > np.abs(column - own_column - 0.5)
+    steps = ((by_row, ~by_row), (~by_row, by_row), (True, True))
+    for take_down, take_right in steps:
+        if not lost.any():
+            break
+        next_row, next_column = own_row + down * take_down, own_column + right * take_right
+        usable = lost & ~_nowhere(source, next_row, next_column)
+        own_row, own_column = np.where(usable, next_row, own_row), np.where(usable, next_column, own_column)
+        lost &= ~usable
+    return own_row, own_column
+
+
+def _nowhere(source: GeoBox, row: Float, column: Float) -> NDArray[np.bool_]:
+    known = np.isfinite(row) & np.isfinite(column)
+    places = (np.where(known, position, 0.0) + 0.5 for position in (row, column))
+    longitude, latitude = lonlat_of(source, *places)
+    return np.asarray(known & ~(np.isfinite(longitude) & np.isfinite(latitude)))
 
 
 def _quarters(place: Window) -> Iterator[Window]:

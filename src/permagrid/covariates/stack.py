@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 from uuid import uuid4
 
 import dask
@@ -77,7 +78,7 @@ def store_layers(
     if not layers:
         return
     partial = {path: path.with_name(f"{path.name}.partial") for path in layers}
-    stores = {path: _new_store(partial[path], geobox) for path in layers}
+    stores = {path: _new_store(partial[path], geobox, layer.attrs) for path, layer in layers.items()}
     windows = list(blocks(geobox.shape, CHUNK))
 
     def write(window: Window) -> None:
@@ -105,7 +106,7 @@ def store_layers(
         temporary.rename(path)
 
 
-def _new_store(path: Path, geobox: GeoBox) -> zarr.Array:
+def _new_store(path: Path, geobox: GeoBox, attrs: Mapping[Any, Any]) -> zarr.Array:
     if path.exists():
         rmtree(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +116,7 @@ def _new_store(path: Path, geobox: GeoBox) -> zarr.Array:
         chunks=(CHUNK, CHUNK),
         dtype="float32",
         fill_value=float("nan"),
+        attributes={str(key): str(value) for key, value in attrs.items()},
     )
 
 
@@ -135,7 +137,9 @@ def open_stack(
     Returns
     -------
     xarray.Dataset
-        Variables of dimensions ``(y, x)``, or ``(epoch, y, x)`` for those that vary.
+        Variables of dimensions ``(y, x)``, or ``(epoch, y, x)`` for those that vary. Their attributes are
+        what the specification says, and what the layers say of how they were made; of what differs between
+        epochs, all is said.
 
     Raises
     ------
@@ -146,11 +150,11 @@ def open_stack(
     for name, covariate in covariates.items():
         mine = {epoch: path for (layer, epoch), path in stores.items() if layer == name}
         arrays = {epoch: _opened(path, geobox) for epoch, path in mine.items()}
-        attrs = attributes(covariate)
+        attrs = {**_said({epoch: array[1] for epoch, array in arrays.items()}), **attributes(covariate)}
         if list(mine) == [None]:
-            variables[name] = xr.DataArray(arrays[None], dims=geobox.dimensions, attrs=attrs)
+            variables[name] = xr.DataArray(arrays[None][0], dims=geobox.dimensions, attrs=attrs)
         else:
-            data = da.stack(list(arrays.values()))
+            data = da.stack([array for array, _ in arrays.values()])
             variables[name] = xr.DataArray(
                 data,
                 dims=("epoch", *geobox.dimensions),
@@ -180,7 +184,20 @@ def _damaged(path: Path, error: BaseException) -> PermagridError:
     )
 
 
-def _opened(path: Path, geobox: GeoBox) -> da.Array:
+def _said(attrs: Mapping[str | None, Mapping[str, str]]) -> dict[str, str]:
+    """Return what the layers of one covariate say of themselves, epoch by epoch where they differ."""
+    keys = dict.fromkeys(key for said in attrs.values() for key in said)
+    out = {}
+    for key in keys:
+        texts = {epoch: said.get(key, "") for epoch, said in attrs.items()}
+        same = len(set(texts.values())) == 1
+        out[key] = (
+            next(iter(texts.values())) if same else "; ".join(f"{e}: {t}" for e, t in texts.items() if t)
+        )
+    return out
+
+
+def _opened(path: Path, geobox: GeoBox) -> tuple[da.Array, dict[str, str]]:
     try:
         array = zarr.open_array(str(path), mode="r")
     except DAMAGE as error:
@@ -188,9 +205,10 @@ def _opened(path: Path, geobox: GeoBox) -> da.Array:
     if array.shape != tuple(geobox.shape):
         raise PermagridError(f"{path}: has {array.shape} cells, the grid has {tuple(geobox.shape)}")
     stored = _Stored(path, array)
-    return da.from_array(
+    data = da.from_array(
         stored, chunks=array.chunks, name=f"stored-{uuid4().hex}", asarray=False, meta=_EMPTY
     )
+    return data, {str(key): str(value) for key, value in array.attrs.items()}
 
 
 def at_epoch(stack: xr.Dataset, epoch: str) -> xr.Dataset:

@@ -124,7 +124,7 @@ class Request:
 
 
 CovariateMethod = Callable[..., xr.DataArray]
-COVARIATES: Table[CovariateMethod] = Table("covariate")
+COVARIATES: Table[CovariateMethod] = Table("covariate method", group="covariate")
 """Covariate methods ``(request, *, ...) -> DataArray``, lazy, on the request's grid."""
 
 
@@ -193,7 +193,7 @@ def build(
     own = traits_of(covariate.method).unit
     if own is not None and covariate.kind == "continuous" and own != covariate.unit:
         factor, offset = conversion(own, covariate.unit)
-        array = array * factor + offset
+        array = (array * factor + offset).assign_attrs(array.attrs)
     grids = [(str(box.crs), tuple(box.affine), tuple(box.shape)) for box in (geobox, whole)]
     recipe = tokenize(repr([covariate, *_ancestors(name, covariates)]), span, str(root), grids)
     return _named(array, f"{name}-{recipe}").assign_attrs(attributes(covariate))

@@ -23,6 +23,8 @@ class Traits:
     is made of them where the study asks for it, and this one where it states none."""
     reads: str | None = None
     """Unit to which it brings the numbers of its files; that of the covariate if None."""
+    or_reads: tuple[str, ...] = ()
+    """Units of other dimensions in which a file may hold them as well, such as a rate in place of a sum."""
     rasters: bool = True
     """Whether ``path`` names rasters with one variable or band each, so that they can be looked into."""
     years: Callable[[Mapping[str, Any], Years], Years] = _same_years
@@ -31,7 +33,7 @@ class Traits:
     """How many years before those it reads besides, where their files are there."""
     files: Callable[[Mapping[str, Any], Sequence[Years], Path], list[Path]] | None = None
     """``(settings, epochs, root)`` gives the files; None where keywords named ``path``, ``paths`` or
-    ``..._path`` do, with ``{year}``, ``{epoch}`` and ``{month}`` in them."""
+    ``..._path`` do, with ``{year}``, ``{epoch}``, ``{month}`` and ``{m}`` in them."""
     faults: Callable[[Mapping[str, Any], Sequence[Path]], Iterator[str]] | None = None
     """``(settings, files)`` yields a sentence for each fault of the files, or of keywords that do not go
     together, without reading all values."""

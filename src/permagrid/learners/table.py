@@ -1,6 +1,6 @@
 """The table of learners: each name builds a scikit-learn estimator for values or for classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from permagrid.errors import PermagridError
+from permagrid.learners.classes import ClassEncoding, encoding_for, with_classes
 from permagrid.registry import Table
 
 Task = Literal["value", "class"]
@@ -94,6 +95,8 @@ def gradient_boosting(
     l2_regularization: float = 1.0,
 ) -> BaseEstimator:
     """Return gradient-boosted trees on binned covariates (Ke et al. 2017).
+
+    Class covariates enter as categories, at most 255 classes each, unless the study says otherwise.
 
     Parameters
     ----------
@@ -210,17 +213,51 @@ def weighted_sum(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> NDA
     return total
 
 
-def build_learner(name: str, task: Task, seed: int, keywords: dict[str, Any]) -> BaseEstimator:
+def build_learner(
+    name: str,
+    task: Task,
+    seed: int,
+    keywords: dict[str, Any],
+    *,
+    covariates: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    encoding: ClassEncoding | None = None,
+) -> BaseEstimator:
     """Return the learner called `name`, not yet fitted.
+
+    Parameters
+    ----------
+    name
+        Name in the table.
+    task
+        ``value`` or ``class``.
+    seed
+        Seed of the learner.
+    keywords
+        Its keywords.
+    covariates
+        Names of its columns.
+    classes
+        Those that hold class codes. What is learned of them is learned within the estimator, so that rows
+        held out have no part in it.
+    encoding
+        How they enter it: ``one_hot``, a column of 0 and 1 for each class; ``native``, as categories of the
+        learner's own, which any estimator with scikit-learn's parameter ``categorical_features`` has;
+        ``codes``, as numbers, for classes in order only. Native where possible, else one-hot, if None.
 
     Raises
     ------
     PermagridError
-        If the table has no such learner, or a keyword is out of its range.
+        If the table has no such learner, a keyword is out of its range, or it has no way of its own for
+        classes and that is wanted.
 
     Examples
     --------
     >>> build_learner("random_forest", "value", 0, {"n_estimators": 10}).n_estimators
     10
+    >>> list(build_learner("random_forest", "value", 0, {}, covariates=["ndvi", "soil"], classes=["soil"])
+    ...      .named_steps)
+    ['classes', 'learner']
     """
-    return LEARNERS[name](task, seed, **keywords)
+    estimator = LEARNERS[name](task, seed, **keywords)
+    return with_classes(estimator, covariates, classes, encoding_for(estimator, name, encoding))

@@ -1,8 +1,9 @@
 """Prediction of a fitted learner over a covariate stack, block by block in constant memory."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,11 +24,15 @@ class Block(NamedTuple):
     window: Window
     """Rows and columns of the grid."""
     values: NDArray[np.float32]
-    """Shape ``(outputs, rows, columns)``; NaN where a covariate is missing."""
+    """Shape ``(outputs, rows, columns)``; NaN where a covariate is missing or of an unknown class."""
     valid: int
     """Cells that were predicted."""
     clipped: int
     """Cells whose prediction was brought back into the valid range."""
+    unseen: int
+    """Cells that were left out because of a class unknown to the learner."""
+    unseen_classes: Mapping[tuple[str, float], int]
+    """Covariate and class -> cells among those; one of two unknown classes counts with both."""
 
 
 Predict = Callable[[Float], Float]
@@ -43,6 +48,7 @@ def predict_blocks(
     block: int = 512,
     valid_range: tuple[float, float] = (-np.inf, np.inf),
     workers: int = 1,
+    known: Mapping[str, Float] | None = None,
 ) -> Iterator[Block]:
     """Yield predictions over a stack, block by block from the top, in constant memory.
 
@@ -62,6 +68,9 @@ def predict_blocks(
         What the target can be; predictions outside are set to its ends and counted.
     workers
         Blocks in work at a time.
+    known
+        Covariate -> the classes that the learner was trained on. Cells of another class are left out and
+        counted: whatever it said of them would rest on nothing.
 
     Yields
     ------
@@ -79,9 +88,8 @@ def predict_blocks(
     if any(stack[name].ndim != 2 for name in covariates):
         raise PermagridError("prediction: choose one epoch of the stack first")
     rows, columns = stack[covariates[0]].shape
-
-    def work(window: Window) -> Block:
-        return _predict_block(predict, stack, covariates, window, (outputs, valid_range))
+    job = _Job(predict, stack, covariates, outputs, valid_range, known or {})
+    work = partial(_predict_block, job)
 
     with threadpool_limits(1), pool(workers) as threads:
         waiting: deque[Future[Block]] = deque()
@@ -94,30 +102,49 @@ def predict_blocks(
             yield waiting.popleft().result()
 
 
-def _predict_block(
-    predict: Predict,
-    stack: xr.Dataset,
-    covariates: Sequence[str],
-    window: Window,
-    shape_and_range: tuple[int, tuple[float, float]],
-) -> Block:
-    outputs, valid_range = shape_and_range
-    layers = [stack[name].data[window] for name in covariates]
+class _Job(NamedTuple):
+    """What is to be done with every block."""
+
+    predict: Predict
+    stack: xr.Dataset
+    covariates: Sequence[str]
+    outputs: int
+    valid_range: tuple[float, float]
+    known: Mapping[str, Float]
+
+
+def _predict_block(job: _Job, window: Window) -> Block:
+    layers = [job.stack[name].data[window] for name in job.covariates]
     read = [np.asarray(x.compute(scheduler="synchronous") if hasattr(x, "compute") else x) for x in layers]
     values = np.stack([layer.ravel() for layer in read], axis=1)
-    valid = np.flatnonzero(np.isfinite(values).all(axis=1))
+    complete = np.flatnonzero(np.isfinite(values).all(axis=1))
+    unseen, unseen_classes = _unseen(values[complete], job)
+    valid = complete[~unseen]
     chunks: list[Float] = []
     for start in range(0, len(valid), _ROWS_AT_A_TIME):
         rows = values[valid[start : start + _ROWS_AT_A_TIME]].astype(float)
-        chunks.append(np.atleast_2d(predict(rows).T).T)
-    out = np.full((outputs, len(values)), np.nan, dtype="float32")
+        chunks.append(np.atleast_2d(job.predict(rows).T).T)
+    out = np.full((job.outputs, len(values)), np.nan, dtype="float32")
     clipped = 0
     if chunks:
         predicted = np.concatenate(chunks)
-        bounded = np.clip(predicted, *valid_range)
+        bounded = np.clip(predicted, *job.valid_range)
         clipped = int((bounded != predicted).any(axis=1).sum())
         out[:, valid] = bounded.T
-    return Block(window, out.reshape(outputs, *read[0].shape), len(valid), clipped)
+    shaped = out.reshape(job.outputs, *read[0].shape)
+    return Block(window, shaped, len(valid), clipped, int(unseen.sum()), unseen_classes)
+
+
+def _unseen(rows: NDArray[np.float32], job: _Job) -> tuple[NDArray[np.bool_], dict[tuple[str, float], int]]:
+    """Return which rows have a class that was not trained on, and how many have each of those."""
+    unseen, counts = np.zeros(len(rows), dtype=bool), dict[tuple[str, float], int]()
+    for name, codes in job.known.items():
+        column = rows[:, job.covariates.index(name)]
+        strange = ~np.isin(column, codes)
+        found, cells = np.unique(column[strange], return_counts=True)
+        counts |= {(name, float(code)): int(n) for code, n in zip(found, cells, strict=True)}
+        unseen |= strange
+    return unseen, counts
 
 
 def row_wise(estimator: Any, *, task: str) -> Predict:

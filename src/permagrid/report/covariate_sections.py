@@ -54,7 +54,8 @@ def _how(item: Mapping[str, Any]) -> str:
         if value not in (None, "", False, [], "auto")
         and not key.endswith(("path", "paths", "variable", "crs"))
     }
-    said = ", ".join(f"{words(key)} {_written(value)}" for key, value in settings.items())
+    notes = [str(note) for note in (item.get("notes") or {}).values()]
+    said = ", ".join([*(f"{words(key)} {_written(value)}" for key, value in settings.items()), *notes])
     return f"{words(str(item['method']))}: {said}" if said else words(str(item["method"]))
 
 

@@ -16,6 +16,7 @@ from permagrid.files import write_text
 from permagrid.products.legend import LEGENDS, unit_label
 from permagrid.report.agreement_text import rank_value, rank_words
 from permagrid.report.canvas import words
+from permagrid.report.classes_text import unseen_cells
 from permagrid.report.covariate_sections import covariate_section
 from permagrid.report.map_sections import (
     MapLayer,
@@ -97,7 +98,10 @@ def render_report(
         kicker=_variable_title(str(target.get("variable", "")), unit) or "permagrid report",
         facts=_facts(summary, study, maps),
         abstract=_paragraphs(str(metadata.get("abstract") or "")),
-        limits=_limits(metadata, unobserved_epochs(maps, predictions, study)),
+        limits=[
+            *_limits(metadata, unobserved_epochs(maps, predictions, study)),
+            *unseen_cells(summary, study),
+        ],
         statement=statement(own, unit, published),
         cards=[*score_cards(own, unit, published), *_cards(summary, maps, score_format(own, unit))],
         sections=[section for section in sections if section is not None],

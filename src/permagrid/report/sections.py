@@ -11,6 +11,7 @@ from permagrid.products.legend import LEGENDS, Legend
 from permagrid.report import record_text
 from permagrid.report.agreement_text import agreement_grid, agreement_sentences
 from permagrid.report.canvas import words
+from permagrid.report.classes_text import unseen_rows
 from permagrid.report.map_sections import MapLayer, is_virtual, used_sites, variable_legend
 from permagrid.report.metrics import on_all_sites, quoted_row
 from permagrid.report.page import Folded, Part, Picture, Section, count, number
@@ -179,7 +180,7 @@ def score_section(
             parts.append(
                 Part(
                     title if len(targets) > 1 else "",
-                    text=(schemes,) if schemes else (),
+                    text=tuple(text for text in (schemes, unseen_rows(every)) if text),
                     figures=(_score_picture(every, unit, title, published),),
                     tables=score_grids(every, unit, quoted),
                 )

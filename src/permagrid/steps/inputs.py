@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from permagrid.covariates import Covariate
+from permagrid.covariates.patterns import has_month, of_month
 from permagrid.covariates.traits import traits_of
 from permagrid.files import sha256_of, write_text
 from permagrid.rundir import digest
@@ -36,7 +37,7 @@ def covariate_of(part: CovariatePart) -> Covariate:
         years=part.years,
         static=part.static,
         long_name=part.long_name,
-        source=part.source,
+        source=part.citation,
     )
 
 
@@ -81,11 +82,17 @@ def _filled(
         years = {year for first, last in spans for year in range(first, last + 1)}
         # What begins in the years before, as a winter does, is read where it is known.
         before = {year for first, _ in spans for year in range(first - earlier, first)}
-        years |= {year for year in before if (root / pattern.replace("{year}", str(year))).exists()}
+        years |= {
+            year
+            for year in before
+            if all((root / name).exists() for name in _of_months(pattern.replace("{year}", str(year))))
+        }
         names = {name.replace("{year}", str(year)) for name in names for year in years}
-    if "{month}" in pattern:
-        names = {name.replace("{month}", f"{month:02d}") for name in names for month in range(1, 13)}
-    yield from (root / name for name in names)
+    yield from (root / file for name in names for file in _of_months(name))
+
+
+def _of_months(name: str) -> list[str]:
+    return [of_month(name, month) for month in range(1, 13)] if has_month(name) else [name]
 
 
 def source_files(source: SourceTable, root: Path) -> list[Path]:

@@ -1,6 +1,8 @@
 """Step: the chosen learner fitted to all sites, and its maps for every epoch."""
 
-from collections.abc import Iterable
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from permagrid.covariates import at_epoch
 from permagrid.files import sha256_of
+from permagrid.grid import Float
 from permagrid.prediction import predict_blocks, row_wise
 from permagrid.products.geotiff import write_cog
 from permagrid.products.legend import Legend, legend_for
@@ -29,8 +32,11 @@ from permagrid.study import Study
 from permagrid.validation import Candidate
 
 PROBABILITY = "permafrost_probability"
-COUNTS = ("cells", "clipped_cells")
-"""Tags of a map that say how many cells were predicted, and how many brought back into the valid range."""
+COUNTS = ("cells", "clipped_cells", "unseen_class_cells")
+"""Tags of a map that say how many cells were predicted, how many of them were brought back into the valid
+range, and how many were left out because of a class that no training row had."""
+UNSEEN = "unseen_classes"
+"""Tag of a map that says which classes those were, where there are any: JSON, covariate -> class -> cells."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,10 @@ class Map:
     """Cells that hold a prediction."""
     clipped: int
     """Cells whose prediction was brought back into the valid range of the target."""
+    unseen_class_cells: int
+    """Cells that are nodata because no training row had their class."""
+    unseen_classes: Mapping[str, Mapping[str, int]]
+    """Covariate -> class -> cells among those."""
 
 
 def map_variables(study: Study) -> list[str]:
@@ -90,6 +100,7 @@ class MapJob:
         part = next(learner for learner in study.learners if learner.name == study.products.learner)
         self._part, self._chosen = part, candidate(part, study)
         self._fitted: Any = None
+        self._known: dict[str, Float] = {}
 
     def make(self, table: pd.DataFrame, advance: Advance) -> list[Map]:
         """Return the maps of every epoch, by the learner fitted to all rows of `table`."""
@@ -106,6 +117,7 @@ class MapJob:
             if missing:
                 rundir.begin(*missing.values())
                 self._fitted = self._fitted or fit(self._chosen, table)
+                self._known = {name: np.unique(table[name].to_numpy(float)) for name in self._chosen.classes}
                 self._predict(missing, epoch, advance, (number * per_epoch, len(study.epochs) * per_epoch))
                 for variable, name in missing.items():
                     rundir.record(name, recipes[variable])
@@ -117,8 +129,10 @@ class MapJob:
         # Written each time: the ledger watches over the map, not over the styles beside it.
         write_styles(path, self._legend(variable))
         with rasterio.open(path) as raster:
-            counts = [int(raster.tags()[name]) for name in COUNTS]
-        return Map(path, variable, epoch, unit_of(variable, self._study), sha256_of(path), *counts)
+            tags = raster.tags()
+        cells, clipped, unseen = (int(tags[name]) for name in COUNTS)
+        classes, unit = json.loads(tags.get(UNSEEN, "{}")), unit_of(variable, self._study)
+        return Map(path, variable, epoch, unit, sha256_of(path), cells, clipped, unseen, classes)
 
     def _legend(self, variable: str) -> Legend:
         valid_range = None if variable == PROBABILITY else self._study.target.valid_range
@@ -143,7 +157,7 @@ class MapJob:
         """Predict one epoch into scratch rasters and finish them as products."""
         layers, is_class = at_epoch(self._stack, epoch), self._study.target.kind == "class"
         scratch = {v: self._rundir.work / f".{Path(n).stem}.partial.tif" for v, n in missing.items()}
-        cells, clipped = 0, 0
+        counts, unseen = np.zeros(len(COUNTS), dtype=int), Counter[tuple[str, float]]()
         try:
             with ExitStack() as files:
                 rasters = {v: self._open(files, scratch[v], v) for v in scratch}
@@ -155,16 +169,18 @@ class MapJob:
                     block=self._block,
                     valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
                     workers=self._workers,
+                    known=self._known,
                 )
                 for number, part in enumerate(predictions, 1):
                     window = Window.from_slices(*part.window)
                     for variable, raster in rasters.items():
                         raster.write(self._values(variable, part.values), 1, window=window)
-                    cells, clipped = cells + part.valid, clipped + part.clipped
+                    counts += (part.valid, part.clipped, part.unseen)
+                    unseen.update(part.unseen_classes)
                     advance(place[0] + number, place[1])
-            counts = dict(zip(COUNTS, (str(cells), str(clipped)), strict=True))
+            tags = dict(zip(COUNTS, map(str, counts.tolist()), strict=True)) | _unseen_tag(unseen)
             for variable, name in missing.items():
-                self._finish(scratch[variable], self._rundir.path / name, (variable, epoch), counts)
+                self._finish(scratch[variable], self._rundir.path / name, (variable, epoch), tags)
         finally:
             for path in scratch.values():
                 path.unlink(missing_ok=True)
@@ -183,7 +199,7 @@ class MapJob:
         codes = self._fitted.classes_[np.where(missing, 0.0, values).argmax(axis=0)]
         return np.where(missing, 255, codes).astype("uint8")
 
-    def _finish(self, scratch: Path, path: Path, layer: tuple[str, str], counts: dict[str, str]) -> None:
+    def _finish(self, scratch: Path, path: Path, layer: tuple[str, str], tags: dict[str, str]) -> None:
         study, (variable, epoch) = self._study, layer
         legend = self._legend(variable)
         depth = f" at {study.target.depth:g} m depth" if study.target.depth is not None else ""
@@ -194,8 +210,15 @@ class MapJob:
             epoch=epoch,
             description=f"{study.metadata.title}: {legend.title}{depth}, {epoch}, {study.products.learner}",
             valid_range=(0.0, 1.0) if variable == PROBABILITY else study.target.valid_range,
-            tags={"study": study.study, "licence": study.metadata.licence, **counts},
+            tags={"study": study.study, "licence": study.metadata.licence, **tags},
         )
+
+
+def _unseen_tag(cells: Mapping[tuple[str, float], int]) -> dict[str, str]:
+    by_covariate: dict[str, dict[str, int]] = {}
+    for (name, code), count in sorted(cells.items()):
+        by_covariate.setdefault(name, {})[f"{code:.10g}"] = count
+    return {UNSEEN: json.dumps(by_covariate)} if by_covariate else {}
 
 
 def fit(chosen: Candidate, table: pd.DataFrame) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,11 @@ Float = NDArray[np.float64]
 
 def candidate(part: LearnerPart, study: Study) -> Candidate:
     """Return a learner of the study with the covariates it sees."""
-    names = part.covariates or tuple(predictors(study))
-    return Candidate(build_learner(part.name, study.target.kind, study.seed, part.keywords), tuple(names))
+    names = tuple(predictors(study)) if part.covariates is None else part.covariates
+    classes = tuple(c.name for c in study.covariates if c.kind == "class" and c.name in names)
+    kinds: dict[str, Any] = {"covariates": names, "classes": classes, "encoding": part.classes}
+    estimator = build_learner(part.name, study.target.kind, study.seed, part.keywords, **kinds)
+    return Candidate(estimator, tuple(names), () if part.classes == "codes" else classes)
 
 
 def fold_schemes(table: pd.DataFrame, study: Study) -> list[Folds]:
@@ -162,10 +166,12 @@ class _Remembered:
 
     def __call__(self, learner: str, folds: str, make: Callable[[], Float]) -> Float:
         part = self._learners[learner]
-        columns = [*candidate(part, self._study).covariates, "value"]
+        chosen = candidate(part, self._study)
+        columns = [*chosen.covariates, "value"]
         ingredients = {
             "code": code_digest(),
             "learner": part.model_dump(mode="json"),
+            "classes": chosen.classes,
             "seed": self._study.seed,
             "task": self._study.target.kind,
             "folds": self._folds[folds],

@@ -11,12 +11,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import rasterio
+import xarray as xr
 from odc.geo.geobox import GeoBox
 from scipy.stats import spearmanr
 
 from permagrid.covariates import Covariate
 from permagrid.covariates.resample import onto
 from permagrid.covariates.sources import open_grid
+from permagrid.covariates.table import attributes
 from permagrid.errors import PermagridError
 from permagrid.grid import blocks
 from permagrid.sites.quality import flag_counts
@@ -28,7 +30,7 @@ SCHEMA = 1
 """Version of the layout of ``summary.json``."""
 
 _BLOCK = 1024
-_COUNTS = ("n", "n_sites")
+_COUNTS = ("n", "n_sites", "n_unseen_class")
 _LABELS = ("target", "learner", "folds", "subset")
 
 
@@ -47,6 +49,8 @@ class Outcome(NamedTuple):
     """Rank correlations with reference maps."""
     truth: list[dict[str, Any]]
     """Errors against the truth of a virtual world."""
+    covariates: list[dict[str, Any]]
+    """What each covariate is and how it was made."""
 
 
 def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
@@ -57,6 +61,7 @@ def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
         "folds": [{"name": f.name, "method": f.method, "n_folds": len(f)} for f in schemes],
         "scores": score_list(outcome.comparison.scores),
         "products": products_of(outcome.maps, folder),
+        "covariates": outcome.covariates,
         "covariate_groups": gain_list(outcome.comparison.gains),
         "agreement": outcome.agreement,
         "truth": outcome.truth,
@@ -199,8 +204,8 @@ def gain_list(gains: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def covariates_list(covariates: Mapping[str, Covariate]) -> list[dict[str, Any]]:
-    """Return what each covariate is and how it is made, the settings that the study leaves out included."""
+def covariates_list(covariates: Mapping[str, Covariate], stack: xr.Dataset) -> list[dict[str, Any]]:
+    """Return what each covariate is and how it was made, the settings that the study leaves out included."""
     return [
         {
             "name": covariate.name,
@@ -212,6 +217,11 @@ def covariates_list(covariates: Mapping[str, Covariate]) -> list[dict[str, Any]]
             "static": covariate.static,
             "source": covariate.source,
             "settings": covariate.settings,
+            "notes": {
+                key: text
+                for key, text in stack[covariate.name].attrs.items()
+                if key not in attributes(covariate)
+            },
         }
         for covariate in covariates.values()
     ]
@@ -231,7 +241,7 @@ def _number(value: float) -> float | None:
 
 
 def products_of(maps: Sequence[Map], folder: Path) -> list[dict[str, Any]]:
-    """Return path, hash, units, epoch, variable, and cells mapped and clipped, of every map."""
+    """Return path, hash, units, epoch, variable, and cells mapped, clipped and left out, of every map."""
     return [
         {
             "path": made.path.relative_to(folder).as_posix(),
@@ -241,6 +251,8 @@ def products_of(maps: Sequence[Map], folder: Path) -> list[dict[str, Any]]:
             "variable": made.variable,
             "cells": made.cells,
             "clipped": made.clipped,
+            "unseen_class_cells": made.unseen_class_cells,
+            "unseen_classes": made.unseen_classes,
         }
         for made in maps
     ]

@@ -1,5 +1,6 @@
 """The study file: everything a scientist decides, read and checked for its form."""
 
+from permagrid.study.expansion import CovariateSource
 from permagrid.study.file import Draft, draft, parse_study, read_draft, read_study
 from permagrid.study.parts import (
     CovariatePart,
@@ -25,6 +26,7 @@ from permagrid.study.places import Finding, Location, Places
 
 __all__ = [
     "CovariatePart",
+    "CovariateSource",
     "Draft",
     "Finding",
     "FoldsPart",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from permagrid.errors import StudyError
+from permagrid.study.expansion import SECTION, expanded
 from permagrid.study.parts import Study, resolved
 from permagrid.study.places import Finding, Location, Places, places_of
 from permagrid.study.wording import sentence
@@ -89,15 +90,20 @@ def _complete(read: Draft) -> Study:
 
 
 def _understood(content: Mapping[Any, Any], places: Places, findings: list[Finding]) -> Draft:
-    tree = _numbered(content)
+    whole = expanded(content, places)
+    places, left_out = whole.places, {SECTION} if whole.findings else set()
+    findings = [*map(whole.moved, findings), *whole.findings]
+    tree = _numbered(whole.content)
     plain, _ = _plain(tree)
     try:
-        return Draft(_validated(plain), tuple(findings), places)
+        return Draft(_validated(plain), tuple(findings), places, frozenset(left_out))
     except ValidationError as error:
-        found = [*findings, *(Finding(tuple(d["loc"]), sentence(d)) for d in _told(error.errors()))]
+        # A list that is empty only because all of it was left out is not too short.
+        told = [d for d in _told(error.errors()) if not (left_out and tuple(d["loc"]) == (SECTION,))]
+        found = [*findings, *(Finding(tuple(d["loc"]), sentence(d)) for d in told)]
     study, shifts, doubtful, absent = _salvaged(tree)
-    shifted = Places(places.file, places.marks, places.names, shifts)
-    return Draft(study, tuple(found), shifted, frozenset(doubtful), frozenset(absent))
+    shifted = replace(places, shifts=shifts)
+    return Draft(study, tuple(found), shifted, frozenset(doubtful | left_out), frozenset(absent))
 
 
 def _told(errors: Iterable[Any]) -> list[Any]:

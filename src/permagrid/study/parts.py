@@ -229,7 +229,7 @@ class CovariatePart(PlugIn):
     """Whether learners see it; false for what only other covariates or quality tests are made from."""
     long_name: str = ""
     """What people call it."""
-    source: str = ""
+    citation: str = ""
     """Where the data come from: a data set and its citation."""
 
 
@@ -249,6 +249,10 @@ class LearnerPart(PlugIn):
     """Name in the table of learners."""
     covariates: tuple[str, ...] | None = None
     """Covariates that it sees; all if left out."""
+    classes: Literal["one_hot", "native", "codes"] | None = None
+    """How class covariates enter it: a column of 0 and 1 for each class, as classes in a way of its own
+    (gradient_boosting has one), or as their codes, for classes in order only; native where possible, else
+    one_hot, if left out."""
 
 
 class FoldsPart(PlugIn):

@@ -6,6 +6,11 @@ from typing import Any, NamedTuple
 
 from permagrid.errors import Fault
 
+NO_FILE = "no such file"
+"""How a fault begins that a file is missing."""
+
+_MOST_NAMED = 4
+
 Location = tuple[str | int, ...]
 """Keys and list indices that lead to a value, such as ``("covariates", 2, "unit")``."""
 
@@ -33,6 +38,11 @@ class Places:
         Location of a part in a list -> its ``name``.
     shifts
         Location of a list from which faulty items were taken -> the indices of those that remain.
+    origins
+        Location of an item in a list -> that of the entry of the file from which it comes, where entries
+        were written out as several items.
+    remedies
+        Location of an entry of the file -> what brings the files that it names.
 
     Examples
     --------
@@ -45,6 +55,8 @@ class Places:
     marks: Mapping[Location, tuple[int, int]] = field(default_factory=dict)
     names: Mapping[Location, str] = field(default_factory=dict)
     shifts: Mapping[Location, Sequence[int]] = field(default_factory=dict)
+    origins: Mapping[Location, Location] = field(default_factory=dict)
+    remedies: Mapping[Location, str] = field(default_factory=dict)
 
     def original(self, location: Location) -> Location:
         """Return a location of the study as it was before faulty items were taken from its lists."""
@@ -62,12 +74,35 @@ class Places:
         file = f"{self.file}:{line}" if self.file and line else self.file
         names = [self.names[prefix] for prefix in _prefixes(location) if prefix in self.names]
         label = f" ({names[-1]})" if names else ""
-        return Fault(f"{file} {dotted(location)}{label}".strip() or "study", finding.message)
+        where, message = self._in_file(location), finding.message
+        if message.startswith(NO_FILE) and where[:2] in self.remedies:
+            message = f"{message}; get it with: {self.remedies[where[:2]]}"
+        return Fault(f"{file} {dotted(where)}{label}".strip() or "study", message)
 
     def faults(self, findings: Iterable[Finding]) -> list[Fault]:
-        """Return findings as faults, in the order of the file and each once."""
-        unique = dict.fromkeys(findings)
-        return [self.fault(each) for each in sorted(unique, key=lambda f: self._mark(f.location)[1])]
+        """Return findings as faults, in the order of the file and each once.
+
+        Of several items that come from one entry, the first is told with the names of the others.
+        """
+        unique = sorted(dict.fromkeys(findings), key=lambda f: self._mark(f.location)[1])
+        groups: dict[object, list[Finding]] = {}
+        for number, finding in enumerate(unique):
+            several = list(self.origins.values()).count(self.origins.get(finding.location[:2], ())) > 1
+            groups.setdefault(self._in_file(finding.location) if several else number, []).append(finding)
+        return [self._together(group) for group in groups.values()]
+
+    def _together(self, findings: Sequence[Finding]) -> Fault:
+        first = self.fault(findings[0])
+        _, *others = dict.fromkeys(self.names.get(finding.location[:2], "") for finding in findings)
+        if not others:
+            return first
+        listed = ", ".join(others[:_MOST_NAMED])
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        return Fault(first.place, f"{first.message}; as well: {listed}{more}")
+
+    def _in_file(self, location: Location) -> Location:
+        """Return a location as it stands in the file."""
+        return (*self.origins[location[:2]], *location[2:]) if location[:2] in self.origins else location
 
     def _mark(self, location: Location) -> tuple[int, int]:
         found = [self.marks[prefix] for prefix in _prefixes(location) if prefix in self.marks]

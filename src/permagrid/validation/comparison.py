@@ -29,6 +29,8 @@ class Candidate:
     """A scikit-learn estimator, not yet fitted."""
     covariates: tuple[str, ...]
     """Columns that it sees, in order."""
+    classes: tuple[str, ...] = ()
+    """Those that hold classes which it keeps apart: one that it did not learn from is unknown to it."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def compare(
                 "subset": problem.subset,
                 "n": len(table),
                 "n_sites": int(table["site_group"].nunique()),
+                "n_unseen_class": unseen_rows(candidate, table, scheme),
             }
             rows.append({**labels, **counts, **scores})
     return Comparison(pd.concat(parts, ignore_index=True), pd.DataFrame(rows), tuple(schemes))
@@ -183,6 +186,37 @@ def out_of_fold(
     with threadpool_limits(1), pool(workers) as threads:
         list(threads.map(fit_and_predict, scheme.pairs))
     return out
+
+
+def unseen_rows(candidate: Candidate, table: pd.DataFrame, scheme: Folds) -> int:
+    """Return how many rows have a class that no row has from which their prediction is learned.
+
+    They are predicted and scored all the same, as a row of no known class: what a map leaves out cannot
+    be left out here, or harder folds would be scored on easier rows.
+
+    Parameters
+    ----------
+    candidate
+        The learner.
+    table
+        Rows with the candidate's covariates.
+    scheme
+        The folds.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"soil": [1.0, 1.0, 2.0]})
+    >>> first, rest = np.array([0]), np.array([1, 2])
+    >>> folds = Folds("site", "two halves", ((first, rest), (rest, first)), groups=np.arange(3))
+    >>> unseen_rows(Candidate(None, ("soil",), ("soil",)), rows, folds)
+    1
+    """
+    codes = table[list(candidate.classes)].to_numpy(float).T
+    unseen = [
+        np.any([~np.isin(column[test], column[train]) for column in codes], axis=0)
+        for train, test in scheme.pairs
+    ]
+    return sum(int(np.sum(rows)) for rows in unseen)
 
 
 def _tidy(table: pd.DataFrame, raw: Float, scheme: Folds, classes: Float | None) -> pd.DataFrame:

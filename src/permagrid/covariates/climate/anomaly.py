@@ -1,12 +1,15 @@
 """Temperature anomalies of latitude bands, from a table of years."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from permagrid.covariates.climate.moving_means import window_fault, window_of
 from permagrid.covariates.table import COVARIATES, Request, Years, pointwise
 from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
@@ -15,8 +18,15 @@ from permagrid.grid import Float
 _BAND = re.compile(r"^(?:(\d+)([NS])|EQU)-(?:(\d+)([NS])|EQU)$")
 
 
+def _window_faults(settings: Mapping[str, Any], files: Sequence[Path]) -> Iterator[str]:
+    del files
+    window = settings["window"]
+    if window is not None and (why := window_fault(window)) is not None:
+        yield why
+
+
 @COVARIATES.register
-@traits(unit="delta degC", rasters=False)
+@traits(unit="delta degC", rasters=False, faults=_window_faults)
 def zonal_anomaly(
     request: Request,
     *,
@@ -24,6 +34,7 @@ def zonal_anomaly(
     bands: Sequence[str] = ("64N-90N", "44N-64N", "24N-44N"),
     reference: Years | None = None,
     blend: bool = True,
+    window: int | None = None,
 ) -> xr.DataArray:
     """Return the temperature anomaly of latitude bands, averaged over the years of the epoch.
 
@@ -41,6 +52,8 @@ def zonal_anomaly(
     blend
         Whether the value changes linearly between the middles of the bands, so that a map has no
         step at their edges, or is constant within each band.
+    window
+        Years of a window centred on the middle year of the epoch to average over, an odd number.
 
     Returns
     -------
@@ -63,7 +76,7 @@ def zonal_anomaly(
     south, north = edges[order].T
     if (south[1:] < north[:-1]).any():
         raise PermagridError(f"covariate {request.covariate.name}: bands {', '.join(bands)} overlap")
-    means = _band_means(request.path(path), bands, request.epoch)[order]
+    means = _band_means(request.path(path), bands, window_of(request.epoch, window))[order]
     if reference is not None:
         means = means - _band_means(request.path(path), bands, (reference[0], reference[1]))[order]
 

@@ -1,254 +1,281 @@
-"""Climate covariates made of monthly temperatures: freezing and thawing indices."""
+"""Freezing and thawing indices of air and surface: means of annual indices over an epoch or a window."""
 
-from calendar import monthrange
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
 from odc.geo.xr import xr_coords
 
+from permagrid.covariates.climate.annual_indices import annual_indices
+from permagrid.covariates.climate.index_formulas import MONTH_DAYS, Sign, degree_days
+from permagrid.covariates.climate.index_options import Approximation, Options, index_files, option_faults
+from permagrid.covariates.climate.moving_means import mean_of_valid, valid_count
 from permagrid.covariates.lookup import Resampling
-from permagrid.covariates.raster import files_of
-from permagrid.covariates.sources import open_grid
-from permagrid.covariates.table import COVARIATES, Request, Years
-from permagrid.covariates.times import as_run, years_and_months
+from permagrid.covariates.table import COVARIATES, Request
 from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
-from permagrid.units import conversion
 
-MONTH_DAYS = np.array([31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
-"""Mean days of January to December."""
+__all__ = [
+    "MONTH_DAYS",
+    "air_freezing_index",
+    "air_thawing_index",
+    "degree_days",
+    "surface_freezing_index",
+    "surface_thawing_index",
+    "valid_years",
+]
 
-_FREEZING_SEASON_START = 7
+SIGNS: dict[str, Sign] = {
+    "air_freezing_index": -1,
+    "air_thawing_index": 1,
+    "surface_freezing_index": -1,
+    "surface_thawing_index": 1,
+}
+"""Method -> 1 if it is a thawing index, -1 if it is a freezing index."""
 
 
-def degree_days(monthly: Float, days: Float, *, sign: Literal[-1, 1]) -> Float:
-    """Return the degree days of monthly mean temperatures, summed over the first axis.
+def _faults(settings: Mapping[str, Any], files: Sequence[Path]) -> Iterator[str]:
+    del files
+    yield from option_faults(Options.of(settings))
 
-    Parameters
-    ----------
-    monthly
-        Monthly means, shape ``(months, ...)`` [degC].
-    days
-        Days of each month, shape ``(months,)`` [day].
-    sign
-        1 for thawing degree days, -1 for freezing degree days (a positive number).
 
-    Returns
-    -------
-    array
-        Shape ``(...)`` [degC day].
-
-    Examples
-    --------
-    >>> degree_days(np.array([-10.0, 5.0]), np.array([31.0, 28.0]), sign=-1)
-    array(310.)
-    """
-    shape = (-1,) + (1,) * (np.ndim(monthly) - 1)
-    return np.asarray(np.sum(np.maximum(sign * monthly, 0.0) * np.reshape(days, shape), axis=0))
+_FREEZING = {"unit": "degC day", "reads": "degC", "faults": _faults, "files": partial(index_files, sign=-1)}
+_THAWING = {"unit": "degC day", "reads": "degC", "faults": _faults, "files": partial(index_files, sign=1)}
 
 
 @COVARIATES.register
-@traits(unit="degC day", reads="degC", earlier=1)
-def freezing_index(
+@traits(**_FREEZING)
+def air_freezing_index(  # noqa: PLR0913
     request: Request,
     *,
-    path: str,
-    variable: str | None = None,
+    path: str | None = None,
+    with_path: str | None = None,
+    variable: str | int | None = None,
     stored_unit: str = "degC",
     resampling: Resampling = "auto",
+    nodata: float | None = None,
     crs: str | None = None,
-    minimum_years: int = 1,
+    approximation: Approximation = "monthly",
+    standard_deviation: float | Sequence[float] | None = None,
+    mean_input: str | None = None,
+    amplitude_input: str | None = None,
+    window: int | None = None,
+    minimum_years: int | None = None,
 ) -> xr.DataArray:
-    """Return the freezing index from monthly mean temperatures [degC day].
+    """Return the freezing index of the air, July to June [degC day].
 
-    The sum of days times temperature over the months below 0 °C of a freezing season, July to June,
-    named after the year in which it ends: the first season of an epoch begins in the year before it. For
-    an epoch it is the mean of the annual indices, not the index of the mean climate, which would be smaller.
+    The sum of days times temperature below 0 °C of a freezing season, July to June, as a positive number. A
+    season is named after the year in which it ends: the first one of an epoch begins in the year before it.
+    For an epoch, or a window around its middle, it is the mean of the annual indices, not the index of the
+    mean climate, which would be smaller.
 
     Parameters
     ----------
     request
         Grid, epoch and root folder.
     path
-        Twelve files with ``{month}`` (01-12) in the name for a climatology; or a NetCDF file or Zarr
-        store with a step per month, of a climatology or a series; or a series in several files, with
-        ``{year}`` in the name and ``{month}`` too where a file holds one month.
+        Twelve files with ``{month}`` (01-12) or ``{m}`` (1-12) in the name for a climatology; or a NetCDF
+        file or Zarr store with a step per month (or day), of a climatology or a series; or a series in
+        several files, with ``{year}`` in the name and the month too where a file holds one month.
+    with_path
+        A second one, as `path`, for daily minima and maxima: the mean of the two is taken step by step.
     variable
-        Name in the file.
+        Name, or number of a band, in the file.
     stored_unit
         Unit of the temperatures in the file.
     resampling
-        As for a raster.
+        As for a raster. Temperatures are brought to the grid before the index is made of them.
+    nodata
+        A missing value that the file does not declare.
     crs
         The CRS, where the file does not say.
+    approximation
+        ``daily`` sums daily means; ``monthly`` sums monthly means, each times its days;
+        ``monthly_variance`` lets the days of a month scatter normally about its mean; ``sinusoid`` takes the
+        year for one: of mean and first harmonic of the months, or of two other covariates.
+    standard_deviation
+        Of daily means within a month, for ``monthly_variance``: one number or twelve, January to December
+        [degC].
+    mean_input
+        Covariate of mean annual temperature, for ``sinusoid`` without a path.
+    amplitude_input
+        Covariate of the annual amplitude, half the range of the sinusoid [delta degC].
+    window
+        Years of a window centred on the middle year of the epoch, an odd number: 9 is four years on either
+        side. The epoch itself if left out.
     minimum_years
-        Complete seasons that an epoch must have.
+        Complete years that suffice, of the file as of each cell; a cell with fewer is nodata. All years of
+        the epoch or window if left out.
 
     Returns
     -------
     xarray.DataArray
-        Lazy, float32 [degC day].
+        Lazy, float32 [degC day]. ``attrs["valid_years"]`` says which years of the files are complete, such
+        as ``9 of 9: 1996-2004``; a cell may have fewer, see `valid_years`.
 
     Raises
     ------
     PermagridError
-        If months are missing, stand twice, or too few seasons are complete.
+        If keywords do not go together, months are missing or stand twice, too few years are complete, or
+        the file is not of temperatures.
     """
-    options = _Options(path, variable, stored_unit, resampling, crs)
-    return _index(request, options, sign=-1, minimum_years=minimum_years)
+    options = Options(
+        path, with_path, variable, stored_unit, resampling, nodata, crs,
+        approximation, standard_deviation, mean_input, amplitude_input, window, minimum_years,
+    )  # fmt: skip
+    return _mean_index(request, options, -1)
 
 
 @COVARIATES.register
-@traits(unit="degC day", reads="degC")
-def thawing_index(
+@traits(**_THAWING)
+def air_thawing_index(  # noqa: PLR0913
     request: Request,
     *,
-    path: str,
-    variable: str | None = None,
+    path: str | None = None,
+    with_path: str | None = None,
+    variable: str | int | None = None,
     stored_unit: str = "degC",
     resampling: Resampling = "auto",
+    nodata: float | None = None,
     crs: str | None = None,
-    minimum_years: int = 1,
+    approximation: Approximation = "monthly",
+    standard_deviation: float | Sequence[float] | None = None,
+    mean_input: str | None = None,
+    amplitude_input: str | None = None,
+    window: int | None = None,
+    minimum_years: int | None = None,
 ) -> xr.DataArray:
-    """Return the thawing index from monthly mean temperatures, January to December [degC day].
+    """Return the thawing index of the air, January to December [degC day].
 
-    Parameters and errors as `freezing_index`.
+    Parameters and errors as `air_freezing_index`. Its year is the calendar year.
     """
-    options = _Options(path, variable, stored_unit, resampling, crs)
-    return _index(request, options, sign=1, minimum_years=minimum_years)
+    options = Options(
+        path, with_path, variable, stored_unit, resampling, nodata, crs,
+        approximation, standard_deviation, mean_input, amplitude_input, window, minimum_years,
+    )  # fmt: skip
+    return _mean_index(request, options, 1)
 
 
-class _Options(NamedTuple):
-    """Where monthly mean temperatures stand and how they are brought to the grid."""
+@COVARIATES.register
+@traits(**_FREEZING)
+def surface_freezing_index(  # noqa: PLR0913
+    request: Request,
+    *,
+    path: str | None = None,
+    with_path: str | None = None,
+    variable: str | int | None = None,
+    stored_unit: str = "degC",
+    resampling: Resampling = "auto",
+    nodata: float | None = None,
+    crs: str | None = None,
+    approximation: Approximation = "monthly",
+    standard_deviation: float | Sequence[float] | None = None,
+    mean_input: str | None = None,
+    amplitude_input: str | None = None,
+    window: int | None = None,
+    minimum_years: int | None = None,
+) -> xr.DataArray:
+    """Return the freezing index of the surface, July to June, from land surface temperature [degC day].
 
-    path: str
-    variable: str | None
-    stored_unit: str
-    resampling: Resampling
-    crs: str | None
-
-
-class _Months(NamedTuple):
-    """Months in one file."""
-
-    grid: xr.DataArray
-    """Temperatures, of dimensions ``(time, y, x)``, or ``(y, x)`` for a single month."""
-    when: list[tuple[int, int]]
-    """Year and month, 1 to 12, of each step."""
-    days: Float
-    """Days of each step."""
-
-
-def _index(request: Request, options: _Options, *, sign: Literal[-1, 1], minimum_years: int) -> xr.DataArray:
-    epoch = request.epoch
-    if epoch is None or ("{month}" in options.path and "{year}" not in options.path):
-        parts, years = _climatology(request, options), 1
-    else:
-        parts, years = _complete_years(_series(request, options, epoch, sign), options.path, epoch, sign)
-        if years < max(1, minimum_years):
-            seasons = "seasons, July to June," if sign == -1 else "years"
-            raise PermagridError(
-                f"covariate {request.covariate.name}: {years} complete {seasons} of {epoch[0]}-{epoch[1]} in "
-                f"{options.path}, minimum_years is {max(1, minimum_years)}"
-            )
-    factor, offset = conversion(options.stored_unit, "degC")
-
-    def summed(monthly: Float, days: Float) -> Float:
-        return degree_days(monthly.astype(float) * factor + offset, days, sign=sign)
-
-    sums = []
-    for part in parts:
-        brought = request.onto(part.grid, resampling=options.resampling).data
-        series = brought if brought.ndim == 3 else brought[np.newaxis]
-        # The mean of annual indices is the sum of all months by years: added up a chunk at a time.
-        starts = np.cumsum([0, *series.chunks[0]]).tolist()
-        sums += [
-            da.map_blocks(
-                summed, series[a:b], part.days[a:b], drop_axis=0, dtype=float, meta=np.empty((0, 0))
-            )
-            for a, b in pairwise(starts)
-        ]
-    mean = (sum(sums[1:], sums[0]) / years).astype("float32")
-    return xr.DataArray(mean, coords=xr_coords(request.geobox), dims=request.geobox.dimensions)
+    Parameters and errors as `air_freezing_index`. The surface is that of the file: of a satellite, snow and
+    canopy as well as soil; under a snow pack the ground freezes less.
+    """
+    options = Options(
+        path, with_path, variable, stored_unit, resampling, nodata, crs,
+        approximation, standard_deviation, mean_input, amplitude_input, window, minimum_years,
+    )  # fmt: skip
+    return _mean_index(request, options, -1)
 
 
-def _climatology(request: Request, options: _Options) -> list[_Months]:
-    path = files_of(request, options.path)[0]
-    if "{month}" in path:
-        return [_one_month(path, options, 0, month) for month in range(1, 13)]
-    grid = _open(path, options)
-    if grid.ndim != 3 or grid.shape[0] != 12:
-        raise PermagridError(f"{path}: a climatology needs 12 months, found shape {grid.shape}")
-    return [_Months(grid, [(0, month) for month in range(1, 13)], MONTH_DAYS)]
+@COVARIATES.register
+@traits(**_THAWING)
+def surface_thawing_index(  # noqa: PLR0913
+    request: Request,
+    *,
+    path: str | None = None,
+    with_path: str | None = None,
+    variable: str | int | None = None,
+    stored_unit: str = "degC",
+    resampling: Resampling = "auto",
+    nodata: float | None = None,
+    crs: str | None = None,
+    approximation: Approximation = "monthly",
+    standard_deviation: float | Sequence[float] | None = None,
+    mean_input: str | None = None,
+    amplitude_input: str | None = None,
+    window: int | None = None,
+    minimum_years: int | None = None,
+) -> xr.DataArray:
+    """Return the thawing index of the surface, January to December, from land surface temperature [degC day].
+
+    Parameters and errors as `air_freezing_index`. Its year is the calendar year.
+    """
+    options = Options(
+        path, with_path, variable, stored_unit, resampling, nodata, crs,
+        approximation, standard_deviation, mean_input, amplitude_input, window, minimum_years,
+    )  # fmt: skip
+    return _mean_index(request, options, 1)
 
 
-def _one_month(path: str, options: _Options, year: int, month: int) -> _Months:
-    file = path.replace("{month}", f"{month:02d}")
-    grid = _open(file, options)
-    if grid.ndim == 3 and grid.shape[0] == 1:
-        grid = grid[0]
-    if grid.ndim != 2:
-        raise PermagridError(f"{file}: one month is needed, found shape {grid.shape}")
-    days = MONTH_DAYS[month - 1] if year == 0 else monthrange(year, month)[1]
-    return _Months(grid, [(year, month)], np.array([days], dtype=float))
+@COVARIATES.register
+@traits(unit="1", rasters=False)
+def valid_years(request: Request, *, input: str) -> xr.DataArray:
+    """Return of how many annual indices another covariate's mean is, cell by cell.
+
+    Parameters
+    ----------
+    request
+        Grid, epoch and root folder.
+    input
+        Name of a freezing or thawing index of the study that is made of a series of years.
+
+    Returns
+    -------
+    xarray.DataArray
+        Lazy, float32 [1]; nodata where no year is complete. Cells with fewer than the index's
+        ``minimum_years`` are nodata in the index, and have their number here.
+
+    Raises
+    ------
+    PermagridError
+        If the covariate is no index, or has no years; or for what its own files lack.
+    """
+    name = request.covariate.name
+    other = request.others[input]
+    if other.method not in SIGNS:
+        raise PermagridError(
+            f"covariate {name}: {input} is made by {other.method}; years are counted of {', '.join(SIGNS)}"
+        )
+    epoch = request.epoch if other.years is not None and not other.static else None
+    asked = replace(request, covariate=other, epoch=epoch)
+    annual = annual_indices(asked, Options.of(other.settings), SIGNS[other.method])
+    if not annual.wanted:
+        raise PermagridError(f"covariate {name}: {input} is of one mean year, there are no years to count")
+    return _on_grid(request, da.map_blocks(_count, *annual.indices, dtype=float), annual.attrs)
 
 
-def _series(request: Request, options: _Options, epoch: Years, sign: int) -> list[_Months]:
-    parts = []
-    for file in files_of(request, options.path, years_before=int(sign == -1)):
-        year = _year_in(request.path(options.path), file)
-        # The season that ends in the first year has half of its months in the year before it.
-        early = year is not None and year < epoch[0]
-        names = [file.replace("{month}", f"{m:02d}") for m in (range(1, 13) if "{month}" in file else (0,))]
-        if early and "://" not in file and not all(Path(name).exists() for name in names):
-            continue
-        if year is not None and "{month}" in file:
-            parts += [_one_month(file, options, year, month) for month in range(1, 13)]
-            continue
-        grid = _open(file, options)
-        if grid.ndim != 3:
-            raise PermagridError(f"{file}: a monthly series needs a time axis, found shape {grid.shape}")
-        years, months = (steps.tolist() for steps in years_and_months(grid, file))
-        if min(months) < 1:
-            raise PermagridError(f"{file}: its {grid.dims[0]} axis tells years but no months")
-        days = [float(monthrange(*when)[1]) for when in zip(years, months, strict=True)]
-        parts.append(_Months(grid, list(zip(years, months, strict=True)), np.array(days)))
-    return parts
+def _count(*annual: Float) -> Float:
+    count = valid_count(*annual)
+    return np.where(count > 0, count, np.nan)
 
 
-def _year_in(pattern: str, file: str) -> int | None:
-    """Return the year that stands in a file's name for ``{year}``, or None where the pattern has none."""
-    at = pattern.find("{year}")
-    return None if at < 0 else int(file[at : at + 4])
+def _mean_index(request: Request, options: Options, sign: Sign) -> xr.DataArray:
+    annual = annual_indices(request, options, sign)
+    minimum = options.minimum_years or annual.wanted or 1
+    mean = da.map_blocks(mean_of_valid, *annual.indices, minimum=minimum, dtype=float)
+    return _on_grid(request, mean, annual.attrs)
 
 
-def _complete_years(parts: list[_Months], path: str, epoch: Years, sign: int) -> tuple[list[_Months], int]:
-    """Return the steps that belong to complete years (or seasons) of an epoch, and how many those are."""
-    found: dict[int, set[int]] = {}
-    for part in parts:
-        for year, month in part.when:
-            months = found.setdefault(_belongs(year, month, sign), set())
-            if month in months:
-                raise PermagridError(f"{path}: {year}-{month:02d} stands twice; monthly means are needed")
-            months.add(month)
-    complete = {y for y, months in found.items() if len(months) == 12 and epoch[0] <= y <= epoch[1]}
-    chosen = []
-    for part in parts:
-        steps = [i for i, when in enumerate(part.when) if _belongs(*when, sign) in complete]
-        if steps:
-            grid = part.grid if part.grid.ndim == 2 else part.grid.isel({part.grid.dims[0]: as_run(steps)})
-            chosen.append(_Months(grid, [part.when[i] for i in steps], part.days[steps]))
-    return chosen, len(complete)
-
-
-def _belongs(year: int, month: int, sign: int) -> int:
-    return year + 1 if sign == -1 and month >= _FREEZING_SEASON_START else year
-
-
-def _open(path: str, options: _Options) -> xr.DataArray:
-    return open_grid(path, variable=options.variable, crs=options.crs)
+def _on_grid(request: Request, values: da.Array, attrs: Mapping[str, str]) -> xr.DataArray:
+    return xr.DataArray(
+        values.astype("float32"),
+        coords=xr_coords(request.geobox),
+        dims=request.geobox.dimensions,
+        attrs=dict(attrs),
+    )

@@ -1,29 +1,31 @@
-"""Slope and aspect of an elevation covariate, true on any grid and at any latitude."""
+"""Slope, aspect and roughness of an elevation covariate, true on any grid and at any latitude."""
 
-from collections.abc import Callable
-from uuid import uuid4
-
-import dask.array as da
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
-from permagrid.covariates.resample import BlockInfo, chunked
 from permagrid.covariates.table import COVARIATES, Request
+from permagrid.covariates.terrain import local
+from permagrid.covariates.terrain.frame import Distances, frame_of
+from permagrid.covariates.terrain.lazily import Analysis, Elevation, by_blocks, on_grid_or_source
+from permagrid.covariates.terrain.local import Direction, Formula
 from permagrid.covariates.traits import traits
-from permagrid.grid import Float, lonlat, place_in
-
-_EQUATORIAL_RADIUS = 6378137.0
-_ECCENTRICITY_SQUARED = 0.00669437999014
+from permagrid.grid import Float, Window
 
 
 @COVARIATES.register
 @traits(unit="degree", rasters=False)
-def slope(request: Request, *, input: str = "elevation") -> xr.DataArray:
+def slope(
+    request: Request,
+    *,
+    input: str = "elevation",
+    formula: Formula = "zevenbergen_thorne",
+    distances: Distances = "ellipsoid",
+    analysis: Analysis = "grid",
+) -> xr.DataArray:
     """Return the slope of an elevation covariate [degree].
 
-    Central differences (Zevenbergen and Thorne 1987, doi:10.1002/esp.3290120107) over true distances
-    on the ellipsoid. Beside a missing neighbour the slope goes on as it is on the other side of the cell.
+    Beside a missing neighbour the ground goes on as it is on the other side of the cell.
 
     Parameters
     ----------
@@ -31,150 +33,159 @@ def slope(request: Request, *, input: str = "elevation") -> xr.DataArray:
         Grid, epoch and root folder.
     input
         Name of the elevation covariate.
+    formula
+        ``zevenbergen_thorne`` for central differences (Zevenbergen and Thorne 1987,
+        doi:10.1002/esp.3290120107), ``horn`` for means of three rows or columns (Horn 1981,
+        doi:10.1109/PROC.1981.11918).
+    distances
+        ``ellipsoid`` for true distances, ``plane`` for those that the grid's coordinates say.
+    analysis
+        ``grid`` brings the elevation to the grid of the study and analyses it there, ``source`` analyses it
+        at its own resolution and averages the index to the grid of the study.
+
+    Raises
+    ------
+    PermagridError
+        If the elevation is not a length, has fewer than 3 x 3 cells or cannot be read; if it is to be
+        analysed at its own resolution and is not one raster; if a grid of degrees is to be a plane.
     """
-    return _from_gradient(request, input, lambda east, north: np.degrees(np.arctan(np.hypot(east, north))))
+    return _made("slope", request, input, formula, distances, analysis)
 
 
 @COVARIATES.register
 @traits(unit="degree", rasters=False)
-def aspect(request: Request, *, input: str = "elevation") -> xr.DataArray:
+def aspect(
+    request: Request,
+    *,
+    input: str = "elevation",
+    formula: Formula = "zevenbergen_thorne",
+    distances: Distances = "ellipsoid",
+    analysis: Analysis = "grid",
+) -> xr.DataArray:
     """Return the direction a slope faces, clockwise from true north; nodata where it is level [degree].
 
-    Parameters as `slope`.
+    Parameters and errors as `slope`. Aspects at the DEM's own resolution are averaged as vectors of unit
+    length; level ground counts as none.
     """
+    if analysis == "grid":
+        return _made("aspect", request, input, formula, distances, analysis)
+    sine, cosine = (_made(part, request, input, formula, distances, analysis) for part in _SINE_AND_COSINE)
+    angle: xr.DataArray = xr.apply_ufunc(_angle, sine, cosine, dask="parallelized", output_dtypes=["float32"])
+    return angle.assign_attrs(sine.attrs)
 
-    def facing(east: Float, north: Float) -> Float:
-        angle = np.mod(np.degrees(np.arctan2(-east, -north)), 360.0)
-        return np.where((east == 0) & (north == 0), np.nan, angle)
 
-    return _from_gradient(request, input, facing)
+_SINE_AND_COSINE: tuple[Direction, Direction] = ("aspect_sine", "aspect_cosine")
+
+
+def _angle(sine: Float, cosine: Float) -> Float:
+    # The ground of a cell may face all ways alike.
+    none = np.hypot(sine, cosine) < 1e-6
+    return np.where(none, np.nan, np.mod(np.degrees(np.arctan2(sine, cosine)), 360.0)).astype("float32")
 
 
 @COVARIATES.register
 @traits(unit="1", rasters=False)
-def northness(request: Request, *, input: str = "elevation") -> xr.DataArray:
+def aspect_sine(
+    request: Request,
+    *,
+    input: str = "elevation",
+    formula: Formula = "zevenbergen_thorne",
+    distances: Distances = "ellipsoid",
+    analysis: Analysis = "grid",
+) -> xr.DataArray:
+    """Return the sine of the aspect: 1 where a slope faces east, -1 west, 0 where it is level [1].
+
+    Parameters and errors as `slope`.
+    """
+    return _made("aspect_sine", request, input, formula, distances, analysis)
+
+
+@COVARIATES.register
+@traits(unit="1", rasters=False)
+def aspect_cosine(
+    request: Request,
+    *,
+    input: str = "elevation",
+    formula: Formula = "zevenbergen_thorne",
+    distances: Distances = "ellipsoid",
+    analysis: Analysis = "grid",
+) -> xr.DataArray:
+    """Return the cosine of the aspect: 1 where a slope faces north, -1 south, 0 where it is level [1].
+
+    Parameters and errors as `slope`.
+    """
+    return _made("aspect_cosine", request, input, formula, distances, analysis)
+
+
+@COVARIATES.register
+@traits(unit="1", rasters=False)
+def northness(
+    request: Request,
+    *,
+    input: str = "elevation",
+    formula: Formula = "zevenbergen_thorne",
+    distances: Distances = "ellipsoid",
+    analysis: Analysis = "grid",
+) -> xr.DataArray:
     """Return the cosine of the aspect times the sine of the slope: 1 for a north wall, 0 where level [1].
 
-    Parameters as `slope`.
+    Parameters and errors as `slope`.
     """
-
-    def toward_north(east: Float, north: Float) -> Float:
-        return -north / np.sqrt(1.0 + east**2 + north**2)
-
-    return _from_gradient(request, input, toward_north)
+    return _made("northness", request, input, formula, distances, analysis)
 
 
 @COVARIATES.register
 @traits(unit="1", rasters=False)
-def eastness(request: Request, *, input: str = "elevation") -> xr.DataArray:
+def eastness(
+    request: Request,
+    *,
+    input: str = "elevation",
+    formula: Formula = "zevenbergen_thorne",
+    distances: Distances = "ellipsoid",
+    analysis: Analysis = "grid",
+) -> xr.DataArray:
     """Return the sine of the aspect times the sine of the slope: 1 for an east wall, 0 where level [1].
 
-    Parameters as `slope`.
+    Parameters and errors as `slope`.
+    """
+    return _made("eastness", request, input, formula, distances, analysis)
+
+
+@COVARIATES.register
+@traits(unit="m", rasters=False)
+def roughness(request: Request, *, input: str = "elevation", analysis: Analysis = "grid") -> xr.DataArray:
+    """Return the highest minus the lowest of a cell and its eight neighbours [m].
+
+    Neighbours without data are left out (Wilson et al. 2007, doi:10.1080/01490410701295962).
+
+    Parameters and errors as `slope`.
     """
 
-    def toward_east(east: Float, north: Float) -> Float:
-        return -east / np.sqrt(1.0 + east**2 + north**2)
+    def index(elevation: Elevation, whole: GeoBox, window: Window) -> Elevation:
+        del whole, window
+        return local.roughness(elevation)
 
-    return _from_gradient(request, input, toward_east)
-
-
-def _from_gradient(request: Request, name: str, measure: Callable[[Float, Float], Float]) -> xr.DataArray:
-    geobox, whole = request.geobox, request.whole
-    # Faults in the files show now, not when the first block is computed.
-    coords = request.build(name, geobox).coords
-
-    def one(block_info: BlockInfo | None = None) -> NDArray[np.float32]:
-        if block_info is None:
-            return np.empty((0, 0), dtype="float32")
-        (top, bottom), (left, right) = block_info[None]["array-location"]
-        # A ring of cells more, so that cells at the edge of the block have neighbours.
-        ring = geobox[top:bottom, left:right].pad(1)
-        elevation = request.build(name, ring).data.compute(scheduler="synchronous").astype(float)
-        row, column = place_in(ring, whole)
-        window = slice(row, row + ring.shape[0]), slice(column, column + ring.shape[1])
-        return np.asarray(measure(*gradient(elevation, *lonlat(whole, window))), dtype="float32")
-
-    data = da.map_blocks(
-        one,
-        chunks=(chunked(geobox.shape[0]), chunked(geobox.shape[1])),
-        dtype="float32",
-        meta=np.empty((0, 0), dtype="float32"),
-        name=f"gradient-{uuid4().hex}",
-    )
-    return xr.DataArray(data, coords=coords, dims=geobox.dimensions)
+    return on_grid_or_source(request, input, analysis, lambda each: by_blocks(each, input, index))
 
 
-def gradient(elevation: Float, longitude: Float, latitude: Float) -> tuple[Float, Float]:
-    """Return the rise towards true east and true north of every cell that has a ring around it [1].
+def _made(
+    wanted: Direction,
+    request: Request,
+    input: str,
+    formula: Formula,
+    distances: Distances,
+    analysis: Analysis,
+) -> xr.DataArray:
+    def index(elevation: Elevation, whole: GeoBox, window: Window) -> Elevation:
+        frame = frame_of(whole, window, distances=distances)
+        rows, columns = window
+        return local.direction(
+            elevation, frame, wanted, row=rows.start, column=columns.start, formula=formula
+        )
 
-    Parameters
-    ----------
-    elevation
-        Shape ``(rows, columns)``, NaN as nodata [m].
-    longitude, latitude
-        Of the cell centres of its grid, in any CRS [degree].
+    def make(each: Request) -> xr.DataArray:
+        # What cannot be measured so is told now, not when the first block is computed.
+        frame_of(each.whole, (slice(0, 1), slice(0, 1)), distances=distances)
+        return by_blocks(each, input, index)
 
-    Returns
-    -------
-    tuple of arrays
-        East and north components, shape ``(rows - 2, columns - 2)``.
-
-    Notes
-    -----
-    The cell's local axes come from the positions of its neighbours in space, so that scale,
-    convergence, the pole and the antimeridian need no special case.
-
-    Examples
-    --------
-    >>> from permagrid.grid import make_geobox
-    >>> grid = make_geobox("EPSG:3413", 1000, bounds=(0, -2_003_000, 3_000, -2_000_000))
-    >>> east, north = gradient(np.array([[0.0, 10, 20]] * 3), *lonlat(grid))
-    >>> bool(0.0098 < np.hypot(east, north)[0, 0] < 0.0102)
-    True
-    """
-    nowhere = ~(np.isfinite(longitude) & np.isfinite(latitude))
-    longitude, latitude = np.where(nowhere, np.nan, longitude), np.where(nowhere, np.nan, latitude)
-    position = _positions(longitude, latitude)
-    lon, lat = np.radians(longitude[1:-1, 1:-1]), np.radians(latitude[1:-1, 1:-1])
-    east_axis = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)], axis=-1)
-    north_axis = np.stack([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)], axis=-1)
-    along_row = position[1:-1, 2:] - position[1:-1, :-2]
-    along_column = position[2:, 1:-1] - position[:-2, 1:-1]
-    rise_row, rise_column = _rises(elevation)
-    row_east, row_north = (along_row * east_axis).sum(-1), (along_row * north_axis).sum(-1)
-    column_east, column_north = (along_column * east_axis).sum(-1), (along_column * north_axis).sum(-1)
-    area = row_east * column_north - row_north * column_east
-    with np.errstate(invalid="ignore", divide="ignore"):
-        east = (rise_row * column_north - rise_column * row_north) / area
-        north = (rise_column * row_east - rise_row * column_east) / area
-    return east, north
-
-
-def _rises(elevation: Float) -> tuple[Float, Float]:
-    """Return the rise over two cells along rows and along columns."""
-    centre = elevation[1:-1, 1:-1]
-
-    def rise(before: Float, after: Float) -> Float:
-        onward, backward = after - centre, centre - before
-        onward = np.where(np.isfinite(onward), onward, backward)
-        backward = np.where(np.isfinite(backward), backward, onward)
-        both = onward + backward
-        return np.where(np.isfinite(centre), np.where(np.isfinite(both), both, 0.0), np.nan)
-
-    return (
-        rise(elevation[1:-1, :-2], elevation[1:-1, 2:]),
-        rise(elevation[:-2, 1:-1], elevation[2:, 1:-1]),
-    )
-
-
-def _positions(longitude: Float, latitude: Float) -> Float:
-    lon, lat = np.radians(longitude), np.radians(latitude)
-    normal = _EQUATORIAL_RADIUS / np.sqrt(1.0 - _ECCENTRICITY_SQUARED * np.sin(lat) ** 2)
-    return np.stack(
-        [
-            normal * np.cos(lat) * np.cos(lon),
-            normal * np.cos(lat) * np.sin(lon),
-            normal * (1.0 - _ECCENTRICITY_SQUARED) * np.sin(lat),
-        ],
-        axis=-1,
-    )
+    return on_grid_or_source(request, input, analysis, make)

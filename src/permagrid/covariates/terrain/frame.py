@@ -6,13 +6,14 @@ import numpy as np
 from numba import njit
 from odc.geo.geobox import GeoBox
 
+from permagrid.errors import PermagridError
 from permagrid.grid import Float, Window, lonlat_of
 
 Distances = Literal["ellipsoid", "plane"]
 
 _EQUATORIAL_RADIUS = 6378137.0
 _ECCENTRICITY_SQUARED = 0.00669437999014
-_METRES_BETWEEN_NODES = 32_000.0
+_METRES_BETWEEN_NODES = 16_000.0
 _MOST_CELLS_BETWEEN_NODES = 64
 
 
@@ -39,10 +40,10 @@ class Frame(NamedTuple):
     """Length at right angles to the row of a step down [m]."""
     shear: Float
     """Length along the row of a step down [m]."""
-    cosine: Float
-    """Cosine of the angle from true east to the x axis, counter-clockwise; not smooth at a pole [1]."""
-    sine: Float
-    """Sine of that angle [1]."""
+    north_x: Float
+    """How far a vector towards true north, as long as the cosine of the latitude, goes along x [1]."""
+    north_y: Float
+    """How far it goes along y; that vector is smooth at a pole, where its direction is not [1]."""
 
 
 def frame_of(whole: GeoBox, window: Window | None = None, *, distances: Distances = "ellipsoid") -> Frame:
@@ -58,19 +59,21 @@ def frame_of(whole: GeoBox, window: Window | None = None, *, distances: Distance
         ``ellipsoid`` for true distances on WGS 84, ``plane`` for those that the grid's own coordinates say,
         as programs that know no map projection take them.
 
+    Raises
+    ------
+    PermagridError
+        If the coordinates of a grid of degrees are to be distances.
+
     Examples
     --------
     >>> from permagrid.grid import make_geobox
     >>> frame = frame_of(make_geobox("EPSG:4326", 1, bounds=(0, 59, 3, 62)))
     >>> frame.width.round(-2)[:, 0], frame.height.round(-2)[:, 0]
-    (array([53100., 54800., 56500.]), array([111400., 111400., 111400.]))
+    (array([53300., 55000., 56600.]), array([111400., 111400., 111400.]))
     """
     rows, columns = window or (slice(0, whole.shape[0]), slice(0, whole.shape[1]))
     if distances == "plane":
-        metres = 1.0 if whole.crs.geographic else whole.crs.proj.axis_info[0].unit_conversion_factor
-        size = abs(whole.affine.a) * metres, abs(whole.affine.e) * metres
-        width, height = (np.full((1, 1), value) for value in size)
-        return Frame(0, 0, 1, 1, width, height, np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 1)))
+        return _plane(whole)
     if whole.crs.geographic:
         # A parallel looks the same all along, and cells narrow too fast near a pole to skip any.
         row_step, column_step = 1, 1
@@ -81,37 +84,64 @@ def frame_of(whole: GeoBox, window: Window | None = None, *, distances: Distance
         row_step = column_step = min(max(1, cells), _MOST_CELLS_BETWEEN_NODES)
         node_rows, node_columns = (_nodes(part, row_step) for part in (rows, columns))
     column, row = np.meshgrid(node_columns + 0.5, node_rows + 0.5)
-    width, height, shear, cosine, sine = _steps(whole, row, column)
     first = int(node_rows[0]), int(node_columns[0])
-    return Frame(*first, row_step, column_step, width, height, shear, cosine, sine)
+    return Frame(*first, row_step, column_step, *_fields(whole, row, column, row_step))
+
+
+def _plane(whole: GeoBox) -> Frame:
+    if whole.crs.geographic:
+        raise PermagridError(
+            "distances: plane takes coordinates for distances, which those of a grid of longitudes and "
+            "latitudes are not; allowed here: ellipsoid"
+        )
+    metres = whole.crs.proj.axis_info[0].unit_conversion_factor
+    width, height, none, one = (
+        np.full((1, 1), value)
+        for value in (abs(whole.affine.a) * metres, abs(whole.affine.e) * metres, 0.0, 1.0)
+    )
+    return Frame(0, 0, 1, 1, width, height, none, none, one)
 
 
 def _nodes(part: slice, step: int) -> Any:
-    first, last = part.start // step, -(-(part.stop - 1) // step)
-    return np.arange(first, max(last, first + 1) + 1) * step
+    return np.arange(part.start // step, (part.stop - 1) // step + 2) * step
+
+
+def _fields(whole: GeoBox, row: Float, column: Float, step: int) -> list[Float]:
+    """Return the fields of a frame at nodes; of those beyond the edge of a map, from a place on it nearby."""
+    fields = np.stack(_steps(whole, row, column))
+    for part in (0.25, 0.5, 0.75, 1.0):
+        for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+            lost = ~np.isfinite(fields).all(axis=0)
+            if whole.crs.geographic or not lost.any():
+                return list(fields)
+            near = _steps(whole, row[lost] + down * part * step, column[lost] + right * part * step)
+            fields[:, lost] = np.stack(near)
+    return list(fields)
 
 
 def _steps(whole: GeoBox, row: Float, column: Float) -> tuple[Float, Float, Float, Float, Float]:
     """Return the fields of a frame at fractional rows and columns."""
     across = _positions(whole, row, column + 0.5) - _positions(whole, row, column - 0.5)
     down = _positions(whole, row + 0.5, column) - _positions(whole, row - 0.5, column)
-    longitude, latitude = lonlat_of(whole, row, column)
-    lon, lat = np.radians(longitude), np.radians(latitude)
-    with np.errstate(invalid="ignore"):
-        east = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)], axis=-1)
-        north = np.stack([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)], axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
         width = np.sqrt((across**2).sum(-1))
-        along = across / width[..., np.newaxis]
-        shear = (down * along).sum(-1)
-        height = np.sqrt(np.maximum((down**2).sum(-1) - shear**2, 0.0))
-        cosine, sine = (along * east).sum(-1), (along * north).sum(-1)
-        length = np.hypot(cosine, sine)
-        return width, height, shear, cosine / length, sine / length
+        x_axis = across / width[..., np.newaxis]
+        shear = (down * x_axis).sum(-1)
+        up = shear[..., np.newaxis] * x_axis - down
+        height = np.sqrt((up**2).sum(-1))
+        y_axis = up / height[..., np.newaxis]
+        # At the pole of a grid of degrees a row has no length, and nothing is known along it.
+        known = np.minimum(width, height) > 1e-9 * np.maximum(width, height)
+        fields = (width, height, shear, x_axis[..., 2], y_axis[..., 2])
+        return tuple(np.where(known, field, np.nan) for field in fields)  # type: ignore[return-value]
 
 
 def _positions(whole: GeoBox, row: Float, column: Float) -> Float:
-    """Return places in space, shape ``(..., 3)`` [m]."""
-    longitude, latitude = lonlat_of(whole, row, column)
+    return in_space(*lonlat_of(whole, row, column))
+
+
+def in_space(longitude: Float, latitude: Float) -> Float:
+    """Return places on the ellipsoid [degree] in space, shape ``(..., 3)`` [m]; NaN for what is nowhere."""
     nowhere = ~(np.isfinite(longitude) & np.isfinite(latitude))
     lon, lat = (np.radians(np.where(nowhere, np.nan, angle)) for angle in (longitude, latitude))
     normal = _EQUATORIAL_RADIUS / np.sqrt(1.0 - _ECCENTRICITY_SQUARED * np.sin(lat) ** 2)
