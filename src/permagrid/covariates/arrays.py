@@ -10,12 +10,10 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from pyproj.exceptions import CRSError
 
+from permagrid.covariates.datasets import open_dataset
 from permagrid.covariates.lazy import DAMAGE, Key, lazy_grid, sentence, shown, without_nodata
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
-
-ENGINES = {".nc": "netcdf4", ".nc4": "netcdf4", ".cdf": "netcdf4", ".zarr": "zarr"}
-"""Suffix of a path -> engine of xarray."""
 
 _AXES = {
     "Y": ("lat", "latitude", "y", "northing", "rlat", "projection_y_coordinate"),
@@ -35,7 +33,7 @@ def open_array(
     """Return a variable lazily; parameters and errors as `permagrid.covariates.sources.open_grid`."""
     name = shown(path)
     try:
-        dataset = xr.open_dataset(path, engine=engine, chunks=None, decode_times=False, cache=False)
+        dataset = open_dataset(path, engine)
     except ImportError as error:
         raise PermagridError(f"{name}: {sentence(error)}; Zarr by http needs fsspec and aiohttp") from error
     except (*DAMAGE, TypeError) as error:

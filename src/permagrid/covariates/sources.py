@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import xarray as xr
 
-from permagrid.covariates.arrays import ENGINES, open_array
+from permagrid.covariates.arrays import open_array
 from permagrid.covariates.bands import DRIVERS, open_band
+from permagrid.covariates.datasets import ENGINES
 from permagrid.covariates.lazy import shown
 from permagrid.errors import PermagridError
 from permagrid.grid import Float

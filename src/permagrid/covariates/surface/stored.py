@@ -6,8 +6,8 @@ import xarray as xr
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from permagrid.covariates.arrays import ENGINES
 from permagrid.covariates.bands import DRIVERS
+from permagrid.covariates.datasets import ENGINES, open_dataset
 from permagrid.covariates.lazy import DAMAGE, Key, lazy_grid, sentence, shown
 from permagrid.covariates.sources import decimated, open_grid
 from permagrid.errors import PermagridError
@@ -74,7 +74,7 @@ def _declared(path: str, variable: str | int | None, grid: xr.DataArray) -> tupl
                     float(raster.scales[band - 1]),
                     float(raster.offsets[band - 1]),
                 )
-        with xr.open_dataset(path, engine=engine, chunks=None, decode_times=False, cache=False) as dataset:
+        with open_dataset(path, engine) as dataset:
             alike = [key for key, array in dataset.data_vars.items() if set(array.shape) >= set(grid.shape)]
             stored = dataset[variable if variable is not None else alike[0]]
             said = stored.encoding
