@@ -63,6 +63,7 @@ def test_files_that_a_table_lists_are_fetched_and_compared(site: Site, web: Web,
         (TABLE, ("a",), "lists no files, its table is all there is; leave out --variables"),
         (LISTING, ("a_b.zip",), r"lists no file 'a_b\.zip': did you mean 'a b\.zip'\?"),
         (LISTING.replace("readme.txt", "../up.txt"), ("all",), "whose name is not fit for a disk"),
+        (LISTING.replace("readme.txt", "C:readme.txt"), ("all",), "whose name is not fit for a disk"),
     ],
 )
 def test_lists_that_do_not_hold_what_is_wanted(

@@ -126,6 +126,7 @@ def test_assets_are_chosen_by_key_or_ending() -> None:
         ("../up", "https://example.org/a.tif", "is not fit for a folder"),
         ("a/b", "https://example.org/a.tif", "is not fit for a folder"),
         (".hidden", "https://example.org/a.tif", "is not fit for a folder"),
+        ("a\n", "https://example.org/a.tif", "is not fit for a folder"),
         ("a", "https://example.org/", "is not fit for a file"),
         ("a", "https://example.org/x/..", "is not fit for a file"),
         ("a", "s3://bucket/a.tif", "only http and https"),

@@ -225,6 +225,7 @@ _BANDS = {
     "lwir11": ("K", "Surface temperature of Landsat 8 and 9"),
     "lwir": ("K", "Surface temperature of Landsat 4, 5 and 7"),
     "qa_pixel": ("code", "Quality of the cell"),
+    "qa_radsat": ("code", "Saturation of the bands"),
     "mtl.txt": ("1", "Metadata of the scene"),
 }
 

@@ -15,7 +15,7 @@ from permagrid.fetch.checksums import Checksum, from_digest
 FILES = "https://download.pangaea.de"
 """Where the files of data sets lie."""
 
-_SAFE = re.compile(r"^[A-Za-z0-9][^/\\\0]{0,199}$")
+_SAFE = re.compile(r"[A-Za-z0-9][^/\\:\0-\x1f]{0,199}")
 
 
 class Head(NamedTuple):
@@ -84,7 +84,7 @@ def files_of(text: str, wanted: Sequence[str], name: str) -> list[Listed]:
     for each in chosen:
         if each not in listed:
             raise PermagridError(f"{name} lists no file {each!r}: {did_you_mean(each, [*listed, 'all'])}")
-        if not _SAFE.match(each):
+        if not _SAFE.fullmatch(each):
             raise PermagridError(f"{name} lists a file {each!r}, whose name is not fit for a disk")
     return [listed[each] for each in dict.fromkeys(chosen)]
 

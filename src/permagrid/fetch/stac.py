@@ -15,7 +15,7 @@ MOST_PAGES = 1000
 """Pages of a search that are followed."""
 
 _PAGE = 100
-_SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def assets_of(item: dict[str, Any], wanted: Sequence[str], base: str) -> list[As
         If the item's identifier or a file's name would not be safe on a disk, or a link is not for HTTP.
     """
     name = str(item.get("id"))
-    if not _SAFE.match(name):
+    if not _SAFE.fullmatch(name):
         raise PermagridError(f"{shown(base)}: has an item {name!r}, whose name is not fit for a folder")
     links = item.get("assets")
     found = []
@@ -113,7 +113,7 @@ def assets_of(item: dict[str, Any], wanted: Sequence[str], base: str) -> list[As
         if not (key in wanted or any(end.startswith(".") and file.endswith(end) for end in wanted)):
             continue
         check_scheme(url)
-        if not _SAFE.match(file):
+        if not _SAFE.fullmatch(file):
             raise PermagridError(f"{shown(url)}: is named {file!r}, which is not fit for a file")
         size = asset.get("file:size")
         checksum = from_multihash(str(asset.get("file:checksum", "")))

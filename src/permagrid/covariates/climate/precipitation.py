@@ -38,8 +38,18 @@ def _season_faults(settings: Mapping[str, Any], files: Sequence[Path] = ()) -> I
     yield from span_faults(settings, files)
 
 
-_YEAR = {"unit": "mm", "reads": "mm", "or_reads": (_RATE,), "files": monthly_files, "faults": span_faults}
+def _snow_faults(settings: Mapping[str, Any], files: Sequence[Path] = ()) -> Iterator[str]:
+    try:
+        conversion(settings["temperature_unit"], "degC")
+    except PermagridError as error:
+        yield f"temperature_unit: {error}"
+    yield from span_faults(settings, files)
+
+
+_SUMS = {"unit": "mm", "reads": "mm", "or_reads": (_RATE,)}
+_YEAR = {**_SUMS, "files": monthly_files, "faults": span_faults}
 _SEASON = {**_YEAR, "faults": _season_faults}
+_SNOW = {**_SUMS, "files": partial(monthly_files, first_month=7), "faults": _snow_faults, "rasters": False}
 
 
 @COVARIATES.register
@@ -159,7 +169,7 @@ def winter_precipitation(  # noqa: PLR0913
 
 
 @COVARIATES.register
-@traits(unit="mm", rasters=False, files=partial(monthly_files, first_month=7), faults=span_faults)
+@traits(**_SNOW)
 def snow_season_precipitation(  # noqa: PLR0913
     request: Request,
     *,
