@@ -173,6 +173,12 @@ def test_variables_are_chosen_by_name_or_element() -> None:
         monthly.chosen(("tmean",))
 
 
+def test_landsat_comes_with_all_that_a_composite_masks_by() -> None:
+    """Unless a study says otherwise, `landsat_index` needs both quality bands and the MTL file."""
+    names = {variable.name for variable in find_source("landsat-c2-l2").variables}
+    assert {"qa_pixel", "qa_radsat", "mtl.txt"} <= names
+
+
 def test_folders_hold_one_source_at_one_resolution() -> None:
     folders = [folder_of(source, resolution) for source in ALL for resolution in source.resolutions or ("",)]
     assert len(folders) == len(set(folders))

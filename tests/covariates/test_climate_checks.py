@@ -19,6 +19,12 @@ RAIN = {
     "stored_unit": "m/day",
     "years": YEARS,
 }
+COLD_RAIN = {
+    **RAIN,
+    "name": "cold_rain",
+    "method": "snow_season_precipitation",
+    "temperature_path": "warm.nc",
+}
 WARM = {"name": "warm", "method": "mean_annual_air_temperature", "path": "warm.nc", "years": YEARS}
 SNOW = {
     "name": "snow",
@@ -66,7 +72,7 @@ def _said(folder, *parts, epochs=None):
 
 
 def test_a_sound_study_has_no_fault(folder):
-    assert _said(folder, RAIN, WARM, SNOW, COARSE_LAYER, DOWN) == []
+    assert _said(folder, RAIN, COLD_RAIN, WARM, SNOW, COARSE_LAYER, DOWN) == []
 
 
 @pytest.mark.parametrize(
@@ -79,6 +85,7 @@ def test_a_sound_study_has_no_fault(folder):
         ({**RAIN, "stored_unit": "K"}, "unit 'K' (temperature) cannot be turned into 'mm' (length)"),
         ({**RAIN, "stored_unit": "km/day"}, "unknown unit 'km/day'"),
         ({**RAIN, "unit": "degC"}, "unit 'mm' (length) cannot be turned into 'degC'"),
+        ({**COLD_RAIN, "temperature_unit": "mm"}, "temperature_unit: unit 'mm' (length) cannot be turned"),
         ({**WARM, "stored_unit": "K"}, "do not fit unit 'degC'"),
         ({**WARM, "window": 4}, "window must be an odd number"),
         ({**WARM, "minimum_years": 0}, "minimum_years must be 1 or more; found 0"),

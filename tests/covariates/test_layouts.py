@@ -247,6 +247,18 @@ def test_final_and_preliminary_months_of_era5_are_one_series(tmp_path, order):
     _near(found, HERE + _mean_of_months(months))
 
 
+def test_versions_of_era5_that_are_no_numbers_count_as_they_stand(tmp_path):
+    final, preliminary = _kelvin(), _kelvin() + 1.0
+    final[9:] = np.nan
+    coords = {"expver": ("expver", ["prod", "dev"])}
+    dims = ("time", "expver", "latitude", "longitude")
+    stacked = np.stack([final, preliminary], axis=1)
+    _era5(tmp_path / "era5.nc", {"t2m": (stacked, "K")}, dims=dims, coords=coords)
+    months = SEASONS + (np.arange(12) >= 9)
+    found = _mean(tmp_path, epoch=(2001, 2001), path="era5.nc", variable="t2m", stored_unit="K")
+    _near(found, HERE + _mean_of_months(months))
+
+
 def test_a_month_that_neither_version_of_era5_has_is_nodata(tmp_path):
     final, preliminary = _kelvin(), _kelvin()
     final[9:], preliminary[:10] = np.nan, np.nan

@@ -188,7 +188,8 @@ def _map(
 
 def _grid_words(geobox: GeoBox) -> str:
     rows, columns = geobox.shape
-    return f"{rows} x {columns} cells of {geobox.affine.a:g}"
+    left, top = geobox.affine.c, geobox.affine.f
+    return f"{rows} x {columns} cells of {geobox.affine.a:g} from x {left:.10g}, y {top:.10g}"
 
 
 def _misplaced(layer: xr.DataArray, geobox: GeoBox | None) -> str | None:

@@ -90,7 +90,9 @@ def _versions(array: xr.DataArray) -> list[xr.DataArray]:
     if "expver" not in array.dims:
         return [array]
     numbers = array["expver"].values if "expver" in array.coords else np.arange(array.sizes["expver"])
-    order = np.argsort([int(number) for number in numbers], kind="stable")
+    # Written as 1, as "0001", or by some in letters, which are taken as they stand.
+    counted = all(str(number).isdigit() for number in numbers)
+    order = np.argsort([int(number) if counted else 0 for number in numbers], kind="stable")
     return [array.isel(expver=int(place), drop=True) for place in order]
 
 

@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 from dask.base import tokenize
+from numba import njit
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
@@ -254,18 +255,26 @@ def _window(source: xr.DataArray, times: slice, window: tuple[Span, Span], coars
 
 def _coarsened(fine: Float, shape: tuple[int, int], coarsen: int) -> Float:
     """Return means of squares of cells, of those that the source has, where half of them are valid."""
-    rows, columns = shape
+    out = np.empty(shape)
+    _means_of_squares(fine, coarsen, out)
+    return out
 
-    def sums(values: Float) -> Float:
-        padded = np.zeros((rows * coarsen, columns * coarsen))
-        padded[: values.shape[0], : values.shape[1]] = values
-        return np.asarray(padded.reshape(rows, coarsen, columns, coarsen).sum(axis=(1, 3)))
 
-    valid = np.isfinite(fine)
-    count = sums(valid.astype(float))
-    there = sums(np.ones(fine.shape))
-    total = sums(np.where(valid, fine, 0.0))
-    return np.where((count > 0) & (2 * count >= there), total / np.maximum(count, 1.0), np.nan)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _means_of_squares(fine: Float, coarsen: int, out: Float) -> None:
+    # Added one after the other: the sums of arrays are taken in an order that depends on their shape.
+    for row in range(out.shape[0]):
+        bottom = min((row + 1) * coarsen, fine.shape[0])
+        for column in range(out.shape[1]):
+            right = min((column + 1) * coarsen, fine.shape[1])
+            total, valid, there = 0.0, 0, 0
+            for y in range(row * coarsen, bottom):
+                for x in range(column * coarsen, right):
+                    there += 1
+                    if np.isfinite(fine[y, x]):
+                        valid += 1
+                        total += fine[y, x]
+            out[row, column] = total / valid if valid > 0 and 2 * valid >= there else np.nan
 
 
 def _values(source: xr.DataArray, times: slice, window: Window) -> Float:
