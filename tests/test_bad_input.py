@@ -155,12 +155,12 @@ def elevation_of_one_row(study: Study, folder: Path) -> None:
     write_raster(folder / "elevation.tif", np.ones((1, 30), "float32"))
 
 
-@bad("covariate relief: a radius of 2000 m reaches no neighbour where cells are")
+@bad("(relief): a radius of 2000 m reaches no neighbour where cells are")
 def radius_within_a_cell(study: Study, folder: Path) -> None:
     study["covariates"].append({"name": "relief", "method": "relief_amplitude", "radius": 2000})
 
 
-@bad("covariate slope: air is in 'degC', but the shape of the ground is made of heights")
+@bad("(slope): air is in 'degC', but the shape of the ground is made of heights")
 def slope_of_temperature(study: Study, folder: Path) -> None:
     study["covariates"][2]["input"] = "air"
 

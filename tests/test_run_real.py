@@ -26,6 +26,7 @@ def out(real_data, tmp_path_factory) -> Path:
         next(part for part in study["learners"] if part["name"] == "climate_linear"),
     ]
     study["validation"]["bootstrap"] = 100
+    study["validation"]["groups"] = study["validation"]["groups"][-1:]
     folder = tmp_path_factory.mktemp("real") / "out"
     run(parse_study(study), folder, data=real_data)
     return folder
@@ -48,6 +49,18 @@ def test_the_forest_is_as_good_as_stated_and_better_than_the_linear_floor(summar
     assert rmse["random_forest", "block_500km"] <= 1.50
     assert rmse["random_forest", "random"] < rmse["random_forest", "site"]
     assert rmse["random_forest", "site"] < rmse["climate_linear", "site"]
+
+
+def test_what_a_group_of_covariates_brings_is_told_for_sites_and_blocks(summary):
+    gains = [gain for gain in summary["covariate_groups"] if gain["metric"] == "rmse"]
+    assert {(gain["group"], gain["folds"]) for gain in gains} == {
+        ("palaeoclimate", "site"),
+        ("palaeoclimate", "block_500km"),
+    }
+    for gain in gains:
+        low, high = gain["change_interval"]
+        assert low <= gain["change"] <= high
+        assert abs(gain["change"]) < 0.2
 
 
 def test_every_map_is_a_cog_of_plausible_ground_temperatures(summary, out):

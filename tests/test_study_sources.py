@@ -15,7 +15,7 @@ from permagrid.check import check_file
 from permagrid.covariates import Covariate
 from permagrid.errors import StudyError
 from permagrid.schema import study_schema
-from permagrid.steps.inputs import covariate_of, covariates_of
+from permagrid.steps.inputs import covariates_of
 from permagrid.study import parse_study, read_draft, read_study, resolved
 from test_schema import accepts
 
@@ -108,10 +108,11 @@ def test_months_of_a_series_keep_their_years_open() -> None:
 )
 def test_a_method_is_given_a_series_with_its_months_open(entry: dict[str, Any], path: str) -> None:
     made = {**entry, "name": "freezing", "method": "air_freezing_index"}
-    part = parse_study(study_with(made)).covariates[1]
+    study = parse_study(study_with(made))
+    part = study.covariates[1]
     assert (part.name, part.method, part.keywords["path"]) == ("freezing", "air_freezing_index", path)
     assert part.unit is None
-    assert covariate_of(part).unit == "degC day"
+    assert covariates_of(study)["freezing"].unit == "degC day"
     stored = find_source(entry["source"]).variables[0].stored_unit
     assert part.keywords.get("stored_unit", "") == stored
 

@@ -4,6 +4,7 @@ import logging
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ class Commands(click.Group):
             with warnings.catch_warnings():
                 # What a user must know is an error or stands in the report; the rest is for developers.
                 warnings.simplefilter("ignore")
+                # Threads of other packages lose the filters of this one.
+                warnings.showwarning = _shown_if(ctx)
                 if not logging.getLogger().handlers:
                     logging.getLogger().addHandler(logging.NullHandler())
                 return super().invoke(ctx)
@@ -81,6 +84,17 @@ class Commands(click.Group):
             _tell(_failure(error))
             status = 1
         return ctx.exit(status)
+
+
+def _shown_if(ctx: click.Context) -> Callable[..., None]:
+    """Return what shows warnings if the user asked for them."""
+    show = warnings.showwarning
+
+    def shown(*args: Any, **keywords: Any) -> None:
+        if ctx.meta.get(_VERBOSE):
+            show(*args, **keywords)
+
+    return shown
 
 
 def _tell(*messages: str) -> None:

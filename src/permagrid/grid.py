@@ -180,7 +180,8 @@ def place_in(geobox: GeoBox, whole: GeoBox) -> tuple[int, int]:
     >>> place_in(grid[2:5, 3:], grid)
     (2, 3)
     """
-    column, row = ~whole.affine * (geobox.affine.c, geobox.affine.f)
+    back, x, y = ~whole.affine, geobox.affine.c, geobox.affine.f
+    column, row = back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
     same = np.allclose(geobox.affine[:6:3] + geobox.affine[1:6:3], whole.affine[:6:3] + whole.affine[1:6:3])
     if not (same and abs(row - round(row)) < 1e-3 and abs(column - round(column)) < 1e-3):
         raise PermagridError("a grid and the whole it is part of must share cells")

@@ -10,7 +10,7 @@ from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
 from permagrid.steps import files, maps, scores, sites, stack, summary
-from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files
+from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files, predictors
 from permagrid.steps.versions import versions
 from permagrid.study import Study, resolved
 
@@ -92,7 +92,7 @@ def run(
 
         with steps.step("compare with references"):
             others = summary.agreement(made, study, root), summary.against_truth(made, study, root)
-            listed = summary.covariates_list(covariates, cube)
+            listed = summary.covariates_list(covariates, cube, predictors(study))
             outcome = summary.Outcome(flagged, table, comparison, made, *others, listed)
         with steps.step("tables"):
             files.write_tables(folder, flagged, table, comparison)

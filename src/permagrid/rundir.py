@@ -64,6 +64,7 @@ class RunDir:
         self._ledger_path = self.work / "ledger.json"
         self._ledger: dict[str, dict[str, str]] = {}
         self.reused: list[str] = []
+        self._made: set[str] = set()
 
     @property
     def work(self) -> Path:
@@ -149,7 +150,8 @@ class RunDir:
         """
         path = self.path / name
         if self.is_kept(name, ingredients):
-            self.reused.append(name)
+            if name not in self._made:
+                self.reused.append(name)
             return path
         self.begin(name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,6 +173,7 @@ class RunDir:
 
     def record(self, name: str, ingredients: object) -> None:
         """Note that the file or folder `name` is complete, and what it was made from."""
+        self._made.add(name)
         self._ledger[name] = {"digest": digest(ingredients), "sha256": sha256_of(self.path / name)}
         self._write_ledger()
 

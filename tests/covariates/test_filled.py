@@ -79,3 +79,16 @@ def test_a_distance_of_nothing_is_refused(tmp_path):
     geobox = make_geobox("EPSG:3995", 10_000, bounds=(0, 0, 50_000, 50_000))
     with pytest.raises(PermagridError, match="distance must be above 0 m, found 0"):
         fill(tmp_path, np.ones(geobox.shape, "float32"), geobox, 0.0)
+
+
+def test_units_are_turned_and_never_taken_for_others(tmp_path):
+    geobox = make_geobox("EPSG:3995", 10_000, bounds=(0, 0, 50_000, 50_000))
+    write_tif(tmp_path / "gaps.tif", np.full(geobox.shape, 50.0), geobox)
+    raw = Covariate("raw", "raster", "%", {"path": "gaps.tif"})
+    keywords = {"input": "raw", "distance": 20_000.0}
+    share = made(Covariate("whole", "filled", "1", keywords), geobox, tmp_path, raw)
+    np.testing.assert_allclose(share.values, 0.5)
+    with pytest.raises(PermagridError, match="cannot be turned into 'degC'"):
+        made(Covariate("whole", "filled", "degC", keywords), geobox, tmp_path, raw)
+    with pytest.raises(PermagridError, match="raw is of kind continuous; set kind: continuous"):
+        made(Covariate("whole", "filled", "class", keywords, kind="class"), geobox, tmp_path, raw)

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from permagrid.check.builds import build_faults
 from permagrid.check.files import missing_files
+from permagrid.check.grid import geobox_of
 from permagrid.check.observations import Tables
 from permagrid.check.rasters import covariate_rasters, other_rasters
 from permagrid.check.rules import RULES
@@ -94,9 +96,14 @@ def _judged(read: Draft, root: Path, *, data: bool) -> Iterator[Finding]:
     if not data:
         return
     sound = whole - {str(finding.location[0]) for finding in broken}
-    yield from missing_files(study, root, usable)
+    missing = list(missing_files(study, root, usable))
+    yield from missing
     if "covariates" in usable:
-        yield from covariate_rasters(study, root, grid="grid" in sound, epochs="epochs" in sound)
+        looked = list(covariate_rasters(study, root, grid="grid" in sound, epochs="epochs" in sound))
+        yield from looked
+        if sound >= {"covariates", "grid", "epochs"}:
+            told = {int(f.location[1]) for f in (*missing, *looked) if f.location[0] == "covariates"}
+            yield from build_faults(study, root, geobox_of(study), told=told)
     yield from other_rasters(study, root, grid="grid" in sound)
     if "sites" in usable:
         tables = Tables(study, root, grid="grid" in sound)

@@ -7,7 +7,7 @@ from permagrid.covariates import COVARIATES, Covariate
 from permagrid.covariates.table import is_input
 from permagrid.covariates.traits import traits_of
 from permagrid.errors import PermagridError, did_you_mean
-from permagrid.steps.inputs import covariate_of, covariates_of
+from permagrid.steps.inputs import covariates_of, each_covariate
 from permagrid.study import Finding, Location, Study
 from permagrid.units import conversion, parse_unit
 
@@ -21,10 +21,16 @@ def file_unit(covariate: Covariate) -> str:
 
 def _alike(one: str, other: str) -> bool:
     """Return whether two units are known and of one dimension."""
+    dimension = _dimension(one)
+    return dimension is not None and dimension == _dimension(other)
+
+
+def _dimension(unit: str) -> str | None:
+    """Return the dimension of a unit, or None where it is unknown."""
     try:
-        return parse_unit(one)[0] == parse_unit(other)[0]
+        return parse_unit(unit)[0]
     except PermagridError:
-        return False
+        return None
 
 
 def stored_unit(covariate: Covariate) -> str:
@@ -43,14 +49,14 @@ def covariate_faults(study: Study) -> Iterator[Finding]:
         yield from _units(place, covariate)
 
 
-def each_covariate(study: Study) -> list[Covariate]:
-    """Return the covariates, also those whose name stands twice."""
-    return [covariate_of(part) for part in study.covariates]
-
-
 def _units(place: Location, covariate: Covariate) -> Iterator[Finding]:
     if not covariate.unit:
-        yield Finding((*place, "unit"), f"is missing; {covariate.method} has no unit of its own")
+        # Of an unknown method nothing can be said.
+        if covariate.method in COVARIATES:
+            yield Finding((*place, "unit"), f"is missing; {covariate.method} has no unit of its own")
+        return
+    if _dimension(covariate.unit) == "class" and covariate.kind != "class":
+        yield Finding((*place, "kind"), f"unit {covariate.unit!r} is that of classes; set kind: class")
         return
     for key, unit in (("unit", covariate.unit), ("stored_unit", covariate.keywords.get("stored_unit"))):
         try:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from permagrid.check.covariates import each_covariate
-from permagrid.steps.inputs import covariate_files, path_patterns, source_files
+from permagrid.steps.inputs import covariate_files, each_covariate, path_patterns, source_files
 from permagrid.study import Finding, Location, Study
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from permagrid.check.covariates import each_covariate, file_unit, stored_unit
+from permagrid.check.covariates import file_unit, stored_unit
 from permagrid.check.files import is_there, truth_files
 from permagrid.check.grid import sound_geobox
 from permagrid.covariates import COVARIATES, Covariate
@@ -16,7 +16,7 @@ from permagrid.covariates.sources import decimated, open_grid, undeclared_sentin
 from permagrid.covariates.traits import traits_of
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, lonlat_of
-from permagrid.steps.inputs import covariate_files, path_patterns
+from permagrid.steps.inputs import covariate_files, each_covariate, path_patterns
 from permagrid.study import Finding, Location, Study
 from permagrid.units import UNITS, conversion, implausible, parse_unit
 

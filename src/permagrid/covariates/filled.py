@@ -15,6 +15,7 @@ from permagrid.covariates.table import COVARIATES, Request
 from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, chord, lonlat, lonlat_of, place_in
+from permagrid.units import conversion
 
 _RADIUS = 6371008.8
 """Mean radius of the Earth [m]."""
@@ -24,7 +25,7 @@ _MOST_TIES = 8
 
 
 @COVARIATES.register
-@traits(rasters=False)
+@traits(rasters=False, unit_of="input")
 def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
     """Return another covariate, with cells that lack a value given that of the nearest one on the ground.
 
@@ -35,7 +36,7 @@ def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
     Parameters
     ----------
     request
-        Grid, epoch and root folder. Unit and kind are those of the input.
+        Grid, epoch and root folder. The unit is that of the input unless the study states another.
     input
         Name of the covariate with gaps.
     distance
@@ -44,7 +45,8 @@ def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
     Raises
     ------
     PermagridError
-        If the covariate is unknown, or the distance is not above 0.
+        If the covariate is unknown or of another kind or dimension, or the distance does not reach from one
+        cell to the next.
     """
     if not distance > 0:
         raise PermagridError(
@@ -54,6 +56,7 @@ def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
     row, column = place_in(geobox, whole)
     # Faults in the files show now, not when the first block is computed.
     request.build(input, geobox)
+    factor, offset = _conversion(request, input)
 
     def one(block_info: BlockInfo | None = None) -> NDArray[np.float32]:
         if block_info is None:
@@ -71,7 +74,7 @@ def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
             with np.errstate(invalid="ignore"):
                 places = chord(*lonlat(whole, (window[0], window[1])))
             out[gaps] = _nearest(places, values, np.isfinite(values), places[inner][gaps], distance)
-        return out
+        return out if (factor, offset) == (1.0, 0.0) else (out * factor + offset).astype("float32")
 
     data = da.map_blocks(
         one,
@@ -81,6 +84,19 @@ def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
         name=f"filled-{uuid4().hex}",
     )
     return xr.DataArray(data, coords=xr_coords(geobox), dims=geobox.dimensions)
+
+
+def _conversion(request: Request, input: str) -> tuple[float, float]:
+    """Return what turns the unit of the input into that of the covariate."""
+    name, other = request.covariate.name, request.others[input]
+    if other.kind != request.covariate.kind:
+        raise PermagridError(
+            f"covariate {name}: {input} is of kind {other.kind}; set kind: {other.kind} here as well"
+        )
+    try:
+        return conversion(other.unit, request.covariate.unit)
+    except PermagridError as error:
+        raise PermagridError(f"covariate {name}: {input}: {error}") from error
 
 
 def _nearest(

@@ -21,6 +21,8 @@ class Traits:
     unit: str | None = None
     """Unit of the values that it returns; None where the study says it. Another unit of the same dimension
     is made of them where the study asks for it, and this one where it states none."""
+    unit_of: str | None = None
+    """Keyword that names the covariate whose unit its values have, where the study states none."""
     reads: str | None = None
     """Unit to which it brings the numbers of its files; that of the covariate if None."""
     or_reads: tuple[str, ...] = ()

@@ -35,8 +35,8 @@ def covariate_grid(summary: Mapping[str, Any]) -> Grid | None:
     """
     rows = [
         [
-            Cell(str(item["name"]), str(item.get("long_name") or "")),
-            Cell(unit_label(str(item.get("units", ""))) or "–"),
+            Cell(str(item["name"]), _subtitle(item)),
+            Cell(unit_label(str(item.get("units", ""))) or str(item.get("units") or "–")),
             Cell(_how(item)),
             Cell(str(item.get("years") or "–"), "used for every epoch" if item.get("static") else ""),
             Cell(str(item.get("source") or "–")),
@@ -44,6 +44,12 @@ def covariate_grid(summary: Mapping[str, Any]) -> Grid | None:
         for item in summary.get("covariates") or []
     ]
     return table(["Covariate", "Unit", "Made by", "Years", "Source"], rows) if rows else None
+
+
+def _subtitle(item: Mapping[str, Any]) -> str:
+    long_name = str(item.get("long_name") or "")
+    said = [] if long_name == item["name"] else [long_name]
+    return "; ".join([*said, *([] if item.get("predictor", True) else ["not seen by learners"])])
 
 
 def _how(item: Mapping[str, Any]) -> str:
@@ -54,7 +60,7 @@ def _how(item: Mapping[str, Any]) -> str:
         if value not in (None, "", False, [], "auto")
         and not key.endswith(("path", "paths", "variable", "crs"))
     }
-    notes = [str(note) for note in (item.get("notes") or {}).values()]
+    notes = [str(note) for note in (item.get("notes") or {}).values() if note not in settings.values()]
     said = ", ".join([*(f"{words(key)} {_written(value)}" for key, value in settings.items()), *notes])
     return f"{words(str(item['method']))}: {said}" if said else words(str(item["method"]))
 
@@ -72,7 +78,10 @@ def _gain_part(gains: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> 
     known = {item["metric"]: 1.0 for item in gains if item.get("with") is not None}
     metric = main_metric(known)
     learner = words(str((study.get("products") or {}).get("learner", "the mapped learner")))
+    members = {str(item["group"]): str(item.get("covariates") or "") for item in gains}
+    listed = "; ".join(f"{words(group)}: {named}" for group, named in members.items() if named)
     text = (
+        *((f"Groups: {listed}.",) if listed else ()),
         f"The {learner} is scored with all covariates and again without each group, on the same folds. A "
         "change whose interval holds zero cannot be told from chance. Groups were not chosen within the "
         "folds: one that is kept because it does well here is flattered.",

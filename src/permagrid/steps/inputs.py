@@ -17,7 +17,13 @@ from permagrid.study import CovariatePart, SourceTable, Study
 
 def covariates_of(study: Study) -> dict[str, Covariate]:
     """Return the covariates of a study by name, the unit of each stated."""
-    return {part.name: covariate_of(part) for part in study.covariates}
+    return {covariate.name: covariate for covariate in each_covariate(study)}
+
+
+def each_covariate(study: Study) -> list[Covariate]:
+    """Return the covariates of a study in order, also those whose name stands twice."""
+    parts = {part.name: part for part in study.covariates}
+    return [_covariate(part, parts) for part in study.covariates]
 
 
 def predictors(study: Study) -> list[str]:
@@ -25,13 +31,12 @@ def predictors(study: Study) -> list[str]:
     return [part.name for part in study.covariates if part.predictor]
 
 
-def covariate_of(part: CovariatePart) -> Covariate:
-    """Return a covariate as a study states it; its unit is that of its method where none is stated."""
-    own = "class" if part.kind == "class" else traits_of(part.method).unit
+def _covariate(part: CovariatePart, parts: Mapping[str, CovariatePart]) -> Covariate:
+    """Return a covariate as a study states it, in the unit of its method or input where it states none."""
     return Covariate(
         name=part.name,
         method=part.method,
-        unit=part.unit or own or "",
+        unit=_unit(part, parts),
         keywords=part.keywords,
         kind=part.kind,
         years=part.years,
@@ -39,6 +44,16 @@ def covariate_of(part: CovariatePart) -> Covariate:
         long_name=part.long_name,
         source=part.citation,
     )
+
+
+def _unit(part: CovariatePart, parts: Mapping[str, CovariatePart]) -> str:
+    if part.unit or part.kind == "class":
+        return part.unit or "class"
+    known = traits_of(part.method)
+    other = parts.get(str(part.keywords.get(known.unit_of))) if known.unit_of else None
+    if other is not None:
+        return _unit(other, {name: rest for name, rest in parts.items() if rest is not part})
+    return known.unit or ""
 
 
 def covariate_files(covariate: Covariate, study: Study, root: Path) -> list[Path]:

@@ -126,7 +126,8 @@ def _gains(
         make = partial(out_of_fold, one, table, scheme, classes=classes, workers=workers)
         return kept(_variant_name(variants[group], group), scheme.name, make)
 
-    return group_gains(
+    members = {group.name: ", ".join(group.covariates) for group in study.validation.groups}
+    gains = group_gains(
         values,
         [group for group in variants if group is not None],
         [scheme for scheme in folds if scheme.spatial],
@@ -135,6 +136,7 @@ def _gains(
         draws=study.validation.bootstrap,
         seed=study.seed,
     )
+    return gains.assign(covariates=gains["group"].map(members).fillna(""))
 
 
 def _variant_name(part: LearnerPart, group: str | None) -> str:

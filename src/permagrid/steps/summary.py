@@ -22,6 +22,7 @@ from permagrid.covariates.table import attributes
 from permagrid.errors import PermagridError
 from permagrid.grid import blocks
 from permagrid.sites.quality import flag_counts
+from permagrid.steps.inputs import path_patterns
 from permagrid.steps.maps import Map
 from permagrid.study import Study
 from permagrid.validation import Comparison
@@ -196,7 +197,7 @@ def gain_list(gains: pd.DataFrame) -> list[dict[str, Any]]:
     """Return what groups of covariates bring as records, each change with its interval ``[low, high]``."""
     return [
         {
-            **{key: row[key] for key in ("group", "folds", "metric")},
+            **{key: row[key] for key in ("group", "covariates", "folds", "metric")},
             **{key: _number(row[key]) for key in ("without", "with", "change")},
             "change_interval": [_number(row["change_low"]), _number(row["change_high"])],
         }
@@ -204,7 +205,9 @@ def gain_list(gains: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def covariates_list(covariates: Mapping[str, Covariate], stack: xr.Dataset) -> list[dict[str, Any]]:
+def covariates_list(
+    covariates: Mapping[str, Covariate], stack: xr.Dataset, seen: Sequence[str]
+) -> list[dict[str, Any]]:
     """Return what each covariate is and how it was made, the settings that the study leaves out included."""
     return [
         {
@@ -215,7 +218,8 @@ def covariates_list(covariates: Mapping[str, Covariate], stack: xr.Dataset) -> l
             "kind": covariate.kind,
             "years": None if covariate.years is None else "-".join(map(str, covariate.years)),
             "static": covariate.static,
-            "source": covariate.source,
+            "predictor": covariate.name in seen,
+            "source": covariate.source or ", ".join(path_patterns(covariate.settings)),
             "settings": covariate.settings,
             "notes": {
                 key: text

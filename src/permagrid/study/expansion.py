@@ -188,7 +188,8 @@ def _refuse_unfit(source: Source, asked: CovariateSource, extra: Mapping[str, An
     if not source.covariates and asked.files is None:
         raise _AtError(
             "source",
-            f"{source.name} comes in pieces; make one raster of them, and name it with files: dem.tif",
+            f"{source.name} comes in pieces; make one raster of them, and name it with files: dem.tif "
+            "(scenes need no source: a method such as landsat_index takes them by its path)",
         )
     if asked.name is not None and asked.method is None:
         raise _AtError(

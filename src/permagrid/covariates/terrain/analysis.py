@@ -14,7 +14,7 @@ from permagrid.covariates.terrain.base_level import base_level
 from permagrid.covariates.terrain.bending import curvature
 from permagrid.covariates.terrain.channels import strahler_order
 from permagrid.covariates.terrain.convergence import convergence_index
-from permagrid.covariates.terrain.disk import mean_filter
+from permagrid.covariates.terrain.disk import disk_of, disk_sums, mean_filter
 from permagrid.covariates.terrain.fill import fill, ringed
 from permagrid.covariates.terrain.flow import CONVERGENCE, drained_area, spread_area, steepest_descent
 from permagrid.covariates.terrain.frame import Distances, frame_of
@@ -36,7 +36,8 @@ CHANNEL_ORDER = 5
 """Strahler order from which on a stream is a channel, and upside down a ridge."""
 
 SMOOTHING = 3.0
-"""Radius of the mean filter before curvatures and convergence [cell]."""
+"""Radius of the mean filter before curvatures and convergence, on a grid of degrees of cells as large as
+the mean one but square [cell]."""
 
 BYTES_PER_CELL = 88
 """What an analysis of all eleven indices takes at most."""
@@ -104,7 +105,7 @@ class TerrainAnalysis:
             raise PermagridError("the elevation has no data in any cell of the grid, so that nothing flows")
         if voids == "refuse":
             _refuse_voids(self._ground)
-        self._frame = frame_of(geobox, distances=distances)
+        self._geobox, self._frame = geobox, frame_of(geobox, distances=distances)
         # How lengths change from row to row is asked of the rows beside them.
         rows = slice(-1, values.shape[0] + 1), slice(0, values.shape[1])
         self._wider_frame = frame_of(geobox, rows, distances=distances)
@@ -249,12 +250,23 @@ class TerrainAnalysis:
             return smooth
 
     def _filtered(self, radius: float) -> Float:
-        surface, reach = self._surface(), int(radius)
-        padded = np.pad(surface[1:-1, 1:-1], reach, constant_values=np.nan)
+        surface = self._surface()
+        rows, columns = surface.shape[0] - 2, surface.shape[1] - 2
         smooth = np.full(surface.shape, np.nan)
-        for top in range(0, surface.shape[0] - 2, _ROWS_AT_A_TIME):
-            bottom = min(top + _ROWS_AT_A_TIME, surface.shape[0] - 2)
-            smooth[top + 1 : bottom + 1, 1:-1] = mean_filter(padded[top : bottom + 2 * reach], radius)
+        degrees = bool(self._geobox.crs.geographic)
+        metres = radius * float(np.sqrt(np.nanmean(self._frame.width * self._frame.height)))
+        for top in range(0, rows, _ROWS_AT_A_TIME):
+            bottom = min(top + _ROWS_AT_A_TIME, rows)
+            inside = smooth[top + 1 : bottom + 1, 1:-1]
+            if degrees:
+                # Cells are not square, and narrow towards the pole.
+                disk = disk_of(self._geobox, (slice(top, bottom), slice(0, columns)), metres)
+                total, count = disk_sums(_padded(surface, top, bottom, disk.down, disk.along), disk)
+                inside[...] = total / np.maximum(count, 1)
+            else:
+                reach = int(radius)
+                inside[...] = mean_filter(_padded(surface, top, bottom, reach, reach), radius)
+        smooth[np.isnan(surface)] = np.nan
         return smooth
 
     def _bent(self, wanted: Literal["cross_sectional", "longitudinal"], smoothing: float) -> Layer:
@@ -317,6 +329,15 @@ def refuse_large(geobox: GeoBox, memory: float | None) -> None:
         f"the terrain analysis of a whole grid of {rows} x {columns} cells",
         "take a coarser or smaller grid, or with analysis: source a coarser or smaller DEM or analysis: grid",
     )
+
+
+def _padded(surface: Float, top: int, bottom: int, down: int, along: int) -> Float:
+    """Return rows of a surface with as many cells around them, NaN beyond the grid."""
+    rows, columns = surface.shape[0] - 2, surface.shape[1] - 2
+    out = np.full((bottom - top + 2 * down, columns + 2 * along), np.nan)
+    first, last = max(top - down, 0), min(bottom + down, rows)
+    out[first - top + down : last - top + down, along : along + columns] = surface[first + 1 : last + 1, 1:-1]
+    return out
 
 
 def _refuse_voids(ground: Layer) -> None:

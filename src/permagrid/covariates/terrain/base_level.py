@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from permagrid.covariates.terrain import membrane
+from permagrid.covariates.terrain.flow import isotropic
 from permagrid.covariates.terrain.frame import Frame
 from permagrid.grid import Float
 
@@ -168,14 +169,8 @@ def _cell_sizes(frame: Frame, rows: int) -> Float:
 
 
 def _weights(cells: Float) -> tuple[Float, Float]:
-    """Return the weights of neighbours, and how far second derivatives reach with them [m2].
-
-    Along x and y the squares of the distances, weighted, are equal, as Laplace's equation wants it; of square
-    cells the weights go with one over the distance.
-    """
-    width, height = cells[:, 0], cells[:, 1]
-    corner = (1.0 - np.sqrt(0.5)) / np.maximum(width, height) ** 2
-    along, down = 1.0 / width**2 - 2.0 * corner, 1.0 / height**2 - 2.0 * corner
+    """Return the weights of neighbours, which sum to 1, and how far second derivatives reach [m2]."""
+    along, down, corner = isotropic(cells[:, 0], cells[:, 1])
     total = 2.0 * along + 2.0 * down + 4.0 * corner
     return np.stack([along / total, down / total, corner / total], axis=-1), 1.0 / total
 

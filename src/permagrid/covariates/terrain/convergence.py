@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from permagrid.covariates.terrain.frame import Frame
-from permagrid.covariates.terrain.local import _arctangent, spread
+from permagrid.covariates.terrain.local import arctangent, spread
 
 _QUARTER = 0.5 * np.pi
 
@@ -59,7 +59,7 @@ def _angle(
     across, straight = x * to_y - y * to_x, x * to_x + y * to_y
     if x == 0.0 and y == 0.0:
         return np.nan
-    angle = _arctangent(abs(across), abs(straight))
+    angle = arctangent(abs(across), abs(straight))
     return float(np.pi - angle if straight < 0.0 else angle)
 
 

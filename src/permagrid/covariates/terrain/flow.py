@@ -31,8 +31,16 @@ class Reach(NamedTuple):
     """Nodes per column."""
 
 
-def reach_of(frame: Frame) -> Reach:
+def reach_of(frame: Frame, convergence: float | None = None) -> Reach:
     """Return one over the distances to the neighbours of a cell, of a frame that begins with the grid.
+
+    Parameters
+    ----------
+    frame
+        True lengths of the grid.
+    convergence
+        Exponent of the slope, where shares of water are wanted: then a distance counts as shorter where more
+        of the rim of a cell lies that way.
 
     Examples
     --------
@@ -46,9 +54,36 @@ def reach_of(frame: Frame) -> Reach:
     steps = np.hypot(shear, height), np.hypot(width - shear, height), width, np.hypot(width + shear, height)
     per_row = 1.0 / frame.row_step if width.shape[0] > 1 else 0.0
     per_column = 1.0 / frame.column_step if width.shape[1] > 1 else 0.0
+    values = 1.0 / np.stack(steps, axis=-1)
+    if convergence is not None:
+        values *= (_contours(width, height) / values) ** (1.0 / convergence)
     # One node more, so that each has a next one.
-    values = np.pad(1.0 / np.stack(steps, axis=-1), ((0, 1), (0, 1), (0, 0)), mode="edge")
-    return Reach(values, per_row, per_column)
+    return Reach(np.pad(values, ((0, 1), (0, 1), (0, 0)), mode="edge"), per_row, per_column)
+
+
+def _contours(width: Float, height: Float) -> Float:
+    """Return weights of the ways to neighbours over their lengths, the same for all if cells are square.
+
+    They let water on a plane go where the plane falls, on average, whatever the shape of the cells.
+    """
+    along, down, corner = isotropic(width, height)
+    return np.stack([down, corner, along, corner], axis=-1)
+
+
+def isotropic(width: Float, height: Float) -> tuple[Float, Float, Float]:
+    """Return weights of neighbours along the row, down the column and across corners of cells [1/m2].
+
+    The squares of the distances, weighted, add up to the same along x and y, as Laplace's equation wants it;
+    of square cells the weights go with one over the distance.
+
+    Examples
+    --------
+    >>> along, down, corner = isotropic(np.array([10.0]), np.array([10.0]))
+    >>> (along / corner, down / corner)
+    (array([1.41421356]), array([1.41421356]))
+    """
+    corner = (1.0 - np.sqrt(0.5)) / np.maximum(width, height) ** 2
+    return 1.0 / width**2 - 2.0 * corner, 1.0 / height**2 - 2.0 * corner, corner
 
 
 def steepest_descent(surface: Float, frame: Frame, *, upward: bool = False) -> NDArray[np.uint8]:
@@ -181,7 +216,8 @@ def spread_area(surface: Float, frame: Frame, *, convergence: float = CONVERGENC
     """Return the area that drains through each cell along multiple directions, itself included [m2].
 
     Water goes to all lower neighbours in shares of the slope to the power of `convergence` (Freeman 1991,
-    doi:10.1016/0098-3004(91)90048-I). At the edge of the grid and beside nodata the missing neighbour is
+    doi:10.1016/0098-3004(91)90048-I); of cells that are not square, also in shares that keep it from going
+    astray on a plane. At the edge of the grid and beside nodata the missing neighbour is
     taken to be as much lower as the one across is higher, and what goes there has left.
 
     Parameters
@@ -199,7 +235,7 @@ def spread_area(surface: Float, frame: Frame, *, convergence: float = CONVERGENC
         Shape of `surface`.
     """
     areas = cell_areas(frame, surface.shape)
-    reach = reach_of(frame)
+    reach = reach_of(frame, convergence)
     _spread(surface, np.float32(convergence), reach.values, reach.per_row, reach.per_column, areas.ravel())
     return areas
 

@@ -210,7 +210,7 @@ def _mended(elevation: Any, i: int, horn: bool, along: Any, down: Any) -> None:
 
 
 @njit(inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
-def _arctangent(opposite: float, adjacent: float) -> float:
+def arctangent(opposite: float, adjacent: float) -> float:
     """Return the angle [radian] whose tangent is the ratio of two lengths, neither below 0."""
     low = opposite if opposite < adjacent else adjacent
     high = adjacent if opposite < adjacent else opposite
@@ -257,7 +257,7 @@ def _directions(elevation: Any, frame: Any, row: int, column: int, horn: bool, c
         _turned(steps, along, up)
         if code == 0:
             for k in range(columns):
-                angle = _arctangent(np.sqrt(along[k] * along[k] + up[k] * up[k]), 1.0)
+                angle = arctangent(np.sqrt(along[k] * along[k] + up[k] * up[k]), 1.0)
                 out[i, k] = angle * (180.0 / np.pi)
             continue
         # Towards where it falls: east in `along`, north in `up`.
@@ -275,7 +275,7 @@ def _directions(elevation: Any, frame: Any, row: int, column: int, horn: bool, c
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _aspects(east: Any, north: Any, out: Any) -> None:
     for k in range(out.shape[0]):
-        angle = _arctangent(abs(east[k]), abs(north[k])) * (180.0 / np.pi)
+        angle = arctangent(abs(east[k]), abs(north[k])) * (180.0 / np.pi)
         angle = 180.0 - angle if north[k] < 0.0 else angle
         angle = 360.0 - angle if east[k] < 0.0 else angle
         single = np.float32(angle)
