@@ -38,6 +38,8 @@ check: $(READY)
 ## Memory and speed, each as a ratio measured in one run.
 bench: $(READY)
 	@$(BIN)/python benchmarks/prediction_memory.py
+	@$(BIN)/python benchmarks/terrain_local.py
+	@$(BIN)/python benchmarks/terrain_compound.py
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -15,7 +15,7 @@ from permagrid.covariates.terrain.bending import curvature
 from permagrid.covariates.terrain.channels import strahler_order
 from permagrid.covariates.terrain.convergence import convergence_index
 from permagrid.covariates.terrain.disk import disk_of, disk_sums, mean_filter
-from permagrid.covariates.terrain.fill import fill, ringed
+from permagrid.covariates.terrain.fill import fill, fill_and_level, ringed
 from permagrid.covariates.terrain.flow import CONVERGENCE, drained_area, spread_area, steepest_descent
 from permagrid.covariates.terrain.frame import Distances, frame_of
 from permagrid.covariates.terrain.local import direction
@@ -121,7 +121,7 @@ class TerrainAnalysis:
         return self._surface()[1:-1, 1:-1].astype("float32")
 
     def closed_depressions(self) -> Layer:
-        """Return how deep water would stand before it flows over, 0 where it would not [m]."""
+        """Return how deep water would stand before it flows over, to millimetres; else 0 [m]."""
         return self._once("closed_depressions", self._depressions)
 
     def slope(self) -> Layer:
@@ -229,10 +229,8 @@ class TerrainAnalysis:
         return self._once("surface", lambda: fill(self._ground))
 
     def _depressions(self) -> Layer:
-        # Water that stands level does so at the height of some cell, so that nothing is lost here.
-        level = fill(self._ground, rise=0.0).astype("float32")
-        # Half the work is done, and the same surface comes of it.
-        self._once("surface", lambda: fill(level))
+        surface, level = fill_and_level(self._ground)
+        self._once("surface", lambda: surface)
         depths: Layer = (level - self._ground)[1:-1, 1:-1]
         return depths
 

@@ -12,6 +12,7 @@ RISE = 1e-3
 """Least rise from a cell to the next one up its way out, `sqrt(2)` times as much across a corner [m]."""
 
 _DIAGONAL = np.sqrt(2.0)
+_NONE = np.empty(0, dtype="float32")
 
 
 def ringed(values: NDArray[Any], *, dtype: str = "float32") -> NDArray[Any]:
@@ -53,8 +54,26 @@ def fill(ground: NDArray[np.float32], *, rise: float = RISE) -> Float:
     8.001
     """
     surface = ground.astype(float)
-    _fill(ground.ravel(), surface.ravel(), ground.shape[1], rise)
+    _fill(ground.ravel(), surface.ravel(), _NONE, ground.shape[1], rise)
     return surface
+
+
+def fill_and_level(ground: NDArray[np.float32], *, rise: float = RISE) -> tuple[Float, NDArray[np.float32]]:
+    """Return the surface of `fill`, and the level at which water would stand on the way that it takes.
+
+    The level is the elevation of the ground where water flows over, and the ground itself where none stands.
+    It may be above the lowest possible by the rise along the way, as the surface takes ways that are shorter.
+
+    Examples
+    --------
+    >>> bowl = np.array([[9.0, 9, 9], [9, 1, 9], [9, 8, 9]], dtype="float32")
+    >>> surface, level = fill_and_level(ringed(bowl))
+    >>> float(level[2, 2])
+    8.0
+    """
+    surface, level = ground.astype(float), ground.copy()
+    _fill(ground.ravel(), surface.ravel(), level.ravel(), ground.shape[1], rise)
+    return surface, level
 
 
 @njit(inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
@@ -136,8 +155,8 @@ def _climb(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _fill(ground: Any, surface: Any, width: int, rise: float) -> None:
-    """Raise `surface` in place.
+def _fill(ground: Any, surface: Any, level: Any, width: int, rise: float) -> None:
+    """Raise `surface` in place, and `level`, unless it is empty, to where water stands.
 
     What can be climbed from settled cells is settled without a heap. Where that ends, cells beside which a
     lower one is still open wait in a heap: from the lowest of them water rises.
@@ -160,22 +179,24 @@ def _fill(ground: Any, surface: Any, width: int, rise: float) -> None:
                     break
         if size == 0:
             return
-        n, level = cells[0], keys[0]
+        n, height = cells[0], keys[0]
         _drop_first(keys, cells, size)
         size -= 1
         # A cell may wait several times; the first time that it comes up it has its lowest level.
-        if surface[n] < level:
+        if surface[n] < height:
             continue
         settled[n] = 1
         keys, cells = _roomy(keys, cells, size + 8)
         for k in range(8):
-            m, level = n + steps[k], surface[n] + rises[k]
+            m, height = n + steps[k], surface[n] + rises[k]
             if settled[m]:
                 continue
-            if ground[m] >= level:
+            if ground[m] >= height:
                 settled[m], surface[m], queue[last] = 1, ground[m], m
                 last += 1
-            elif surface[m] == ground[m] or level < surface[m]:
-                surface[m] = level
-                _push(keys, cells, size, level, m)
+            elif surface[m] == ground[m] or height < surface[m]:
+                surface[m] = height
+                if level.size > 0:
+                    level[m] = max(level[n], ground[m])
+                _push(keys, cells, size, height, m)
                 size += 1

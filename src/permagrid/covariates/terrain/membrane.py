@@ -105,6 +105,7 @@ def measure_lack(
     """Set up the equations for what a membrane lacks, on the coarser grid."""
     error_kind, _, source, pull, _ = error
     error_kind[:], source[:], pull[:] = OUTSIDE, 0.0, 0.0
+    halved = reach[1] - 1
     rows, columns = level.shape[0] - 2, level.shape[1] - 2
     pins, lack, held = np.zeros((3, columns + 2)), np.empty(columns + 2), np.empty(columns + 2)
     _pins(level, kind, ceiling, 1, pins[1])
@@ -121,12 +122,12 @@ def measure_lack(
             lack[n] = along * (here[n - 1] + here[n + 1]) + down * (above[n] + below[n]) + corner * corners
             corners = (before[n - 1] + before[n + 1]) + (after[n - 1] + after[n + 1])
             held[n] = along * (own[n - 1] + own[n + 1]) + down * (before[n] + after[n]) + corner * corners
-        coarse_row = (row - 1) // reach[0] + 1
+        coarse_row = ((row - 1) >> (reach[0] - 1)) + 1
         factor = scale[coarse_row - 1]
         for n in range(1, columns + 1):
             if kind[row, n] == OUTSIDE:
                 continue
-            coarse = (n - 1) // reach[1] + 1
+            coarse = ((n - 1) >> halved) + 1
             if own[n] > 0.0:
                 error_kind[coarse_row, coarse] = max(error_kind[coarse_row, coarse], HELD)
                 continue
@@ -142,15 +143,16 @@ def pass_lack_on(fine: Any, weights: Any, reach: Any, scale: Any, error: Any) ->
     kind, value, fine_source, fine_pull, yielding = fine
     error_kind, _, source, pull, _ = error
     error_kind[:], source[:], pull[:] = OUTSIDE, 0.0, 0.0
+    halved = reach[1] - 1
     for row in range(1, value.shape[0] - 1):
         along, down, corner = weights[row - 1, 0], weights[row - 1, 1], weights[row - 1, 2]
         above, here, below = value[row - 1], value[row], value[row + 1]
-        coarse_row = (row - 1) // reach[0] + 1
+        coarse_row = ((row - 1) >> (reach[0] - 1)) + 1
         factor = scale[coarse_row - 1]
         for n in range(1, value.shape[1] - 1):
             if kind[row, n] == OUTSIDE:
                 continue
-            coarse = (n - 1) // reach[1] + 1
+            coarse = ((n - 1) >> halved) + 1
             error_kind[coarse_row, coarse] = max(error_kind[coarse_row, coarse], min(kind[row, n], FREE))
             if kind[row, n] == HELD:
                 continue
@@ -165,9 +167,9 @@ def pass_lack_on(fine: Any, weights: Any, reach: Any, scale: Any, error: Any) ->
 def bring(coarse: Any, coarse_kind: Any, reach: Any, value: Any, kind: Any, ceiling: Any, add: bool) -> float:
     """Set the free cells of a grid to a coarser one, bilinear, or add it; return the largest change."""
     columns, coarse_columns = value.shape[1] - 2, coarse.shape[1] - 2
-    bounded, largest, line = ceiling.size > 1, 0.0, np.empty(coarse.shape[1])
+    bounded, halved, largest, line = ceiling.size > 1, reach[1] - 1, 0.0, np.empty(coarse.shape[1])
     for row in range(1, value.shape[0] - 1):
-        own = (row - 1) // reach[0] + 1
+        own = ((row - 1) >> (reach[0] - 1)) + 1
         beside = own if reach[0] == 1 else own - 1 if row % 2 == 1 else own + 1
         for n in range(1, coarse_columns + 1):
             there = coarse[beside, n] if coarse_kind[beside, n] > 0 else coarse[own, n]
@@ -175,7 +177,7 @@ def bring(coarse: Any, coarse_kind: Any, reach: Any, value: Any, kind: Any, ceil
         for n in range(1, columns + 1):
             if kind[row, n] < FREE:
                 continue
-            at = (n - 1) // reach[1] + 1
+            at = ((n - 1) >> halved) + 1
             side = at if reach[1] == 1 else at - 1 if n % 2 == 1 else at + 1
             new = 0.75 * line[at] + 0.25 * (line[side] if coarse_kind[own, side] > 0 else line[at])
             if add:
