@@ -18,11 +18,9 @@ from permagrid.catalogue import (
     url_of,
 )
 from permagrid.check.covariates import file_unit
-from permagrid.covariates import COVARIATES
+from permagrid.covariates import COVARIATES, Covariate
 from permagrid.covariates.sources import decimated, open_grid
 from permagrid.errors import PermagridError
-from permagrid.steps.inputs import covariate_of
-from permagrid.study import CovariatePart
 from permagrid.units import conversion, implausible, parse_unit
 
 ALL = list(SOURCES.values())
@@ -191,9 +189,9 @@ def test_what_is_not_verified_says_so() -> None:
 def test_the_units_of_worldclim_fit_its_real_files(real_data: Path) -> None:
     """Each layer comes out plausible in the catalogue's units, and seasonality as a standard deviation."""
     for variable in find_source("worldclim1.4/bio").variables:
-        part = CovariatePart(name=variable.name, unit=variable.unit)
+        layer = Covariate(variable.name, "raster", variable.unit)
         values = decimated(open_grid(real_data / "worldclim14-bio-10min" / f"{variable.name}.tif"))
-        factor, offset = conversion(variable.stored_unit or variable.unit, file_unit(covariate_of(part)))
+        factor, offset = conversion(variable.stored_unit or variable.unit, file_unit(layer))
         low, high = (value * factor + offset for value in (np.nanmin(values), np.nanmax(values)))
         assert implausible(low, high, variable.unit) is None, variable.name
         if variable.name == "bio4":
