@@ -2,8 +2,11 @@
 
 import json
 import multiprocessing
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -216,6 +219,22 @@ def test_blocks_and_workers_change_no_byte(finished, small_world, tmp_path):
         path.unlink()
     carry_out(small_study(), small_world, tmp_path, block=37, workers=4)
     assert bytes_of(tmp_path) == bytes_of(finished)
+
+
+def test_the_order_in_which_python_holds_its_sets_changes_no_byte(finished, small_world, tmp_path):
+    (tmp_path / "study.json").write_text(json.dumps(small_study()))
+    words = ["run", "study.json", "--data", small_world, "--out", "out"]
+    code = "import sys; from permagrid.cli import main; main(sys.argv[1:], prog_name='permagrid')"
+    for seed in ("1", "3"):
+        subprocess.run(
+            [sys.executable, "-c", code, *map(str, words)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        )
+        assert bytes_of(tmp_path / "out") == bytes_of(finished)
+        shutil.rmtree(tmp_path / "out")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,10 @@
 """The JSON Schema: accepts the shipped studies, refuses what the reader refuses, is kept up to date."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -179,3 +182,16 @@ def test_the_shipped_schema_is_what_the_command_prints(capsys: pytest.CaptureFix
     assert outcome.status == 0
     shipped = (STUDIES / "study.schema.json").read_text(encoding="utf-8")
     assert outcome.out == shipped, "permagrid schema > studies/study.schema.json"
+
+
+@pytest.mark.parametrize("seed", ["1", "3", "8"])
+def test_the_schema_is_the_same_in_whatever_order_python_holds_its_sets(seed: str) -> None:
+    code = "from permagrid.cli import main; main(['schema'], prog_name='permagrid')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (STUDIES / "study.schema.json").read_text(encoding="utf-8")

@@ -55,7 +55,7 @@ def _add_named_sources(schema: dict[str, Any]) -> None:
     own = CovariateSource.model_json_schema()
     part = CovariatePart.model_json_schema()["properties"]
     usable = [source for source in SOURCES.values() if source.variables]
-    methods = {source.method for source in usable}
+    methods = dict.fromkeys(source.method for source in usable)
     keywords = {
         key: rule for name in methods for key, rule in _keywords(COVARIATES, name)["properties"].items()
     }
