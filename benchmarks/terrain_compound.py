@@ -4,7 +4,8 @@ From file to file: an uncompressed GeoTIFF of float32 in, and one for each index
 compiled, and run once on a few cells, before anything is timed; the start of saga_cmd (0.1 s) is in its time,
 that of Python is not in ours. Ratios are of CPU time, as other work on the machine shows less in it; wall
 time stands beside it. Each runs in a process of its own; this one imports nothing large, as a process counts
-the memory of the one that started it.
+the memory of the one that started it. SAGA needs hours for large rough DEMs; when its limit is reached it is
+stopped, and the ratio is what it was by then at least.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +38,8 @@ class Run(NamedTuple):
     """Seconds."""
     peak: float
     """Largest memory [MB]."""
+    stopped: bool = False
+    """Whether it was stopped before its end."""
 
 
 def write(path: Path, values: Any, transform: Any, crs: str) -> None:
@@ -94,42 +98,54 @@ def child(*arguments: object) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=ONE_CORE).stdout
 
 
-def saga(folder: Path, *commands: list[str]) -> Run:
+def saga(folder: Path, limit: int, *commands: list[str]) -> Run:
+    """Run SAGA; a command that needs more processor time than the limit [s] is stopped."""
     cpu = wall = most = 0.0
     for command in commands:
         started = time.perf_counter()
         process = subprocess.Popen(
-            ["saga_cmd", "--cores=1", *command], cwd=folder, stdout=subprocess.DEVNULL, env=ONE_CORE
+            ["sh", "-c", 'ulimit -t "$0"; exec saga_cmd --cores=1 "$@"', str(limit), *command],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            env=ONE_CORE,
         )
         _, status, usage = os.wait4(process.pid, 0)
-        if status != 0:
-            sys.exit(f"saga_cmd {' '.join(command)} failed")
         cpu += usage.ru_utime + usage.ru_stime
         wall += time.perf_counter() - started
         most = max(most, usage.ru_maxrss / 1024.0)
+        if status != 0:
+            if cpu < 0.9 * limit:
+                sys.exit(f"saga_cmd {' '.join(command)} failed")
+            return Run(cpu, wall, most, stopped=True)
     return Run(cpu, wall, most)
 
 
-def saga_on(folder: Path, work: str) -> Run:
+def saga_on(folder: Path, work: str, limit: int) -> Run:
     if work == "flow accumulation":
         return saga(
             folder,
+            limit,
             ["ta_preprocessor", "2", "-DEM", "dem.tif", "-DEM_PREPROC", "filled"],
             ["ta_hydrology", "0", "-ELEVATION", "filled.sgrd", "-FLOW", "flow", "-METHOD", "4"],
         )
     outputs = [part for option in INDICES for part in (option, f"saga{option}")]
-    return saga(folder, ["ta_compound", "0", "-ELEVATION", "dem.tif", *outputs])
+    return saga(folder, limit, ["ta_compound", "0", "-ELEVATION", "dem.tif", *outputs])
 
 
-def report(label: str, folder: Path, with_saga: bool) -> None:
+def report(label: str, folder: Path, limit: int, works: Sequence[str] = tuple(WORK)) -> None:
+    """Print what each work takes; SAGA is left out where its limit is 0."""
     print(f"\n{label}")
     print(f"  {'':<26}{'CPU s':>9}{'wall s':>9}{'peak MB':>10}{'us/cell':>9}{'ratio':>8}", flush=True)
-    for work, only in WORK.items():
+    for work in works:
+        only = WORK[work]
         own, floor, shape = json.loads(child("--child", folder, *only))
         lines = [(f"{work}: ours", Run(**own), "")]
-        if with_saga:
-            peer = saga_on(folder, work)
-            lines.append((f"{' ' * len(work)}  SAGA", peer, f"{peer.cpu / own['cpu']:.1f}"))
+        if limit:
+            peer = saga_on(folder, work, limit)
+            more = ">" if peer.stopped else ""
+            lines.append((f"{' ' * len(work)}  SAGA", peer, f"{more}{peer.cpu / own['cpu']:.1f}"))
+            if peer.stopped:
+                print(f"  SAGA had not ended after {limit} s, and was stopped")
         for name, run, ratio in lines:
             each = 1e6 * run.cpu / (shape[0] * shape[1])
             figures = f"{run.cpu:>9.2f}{run.wall:>9.2f}{run.peak:>10.0f}{each:>9.2f}{ratio:>8}"
@@ -143,9 +159,8 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=6000, help="cells along a side, by itself; 0 for none")
     parser.add_argument("--roughness", type=float, nargs="+", default=[0.75, 0.5], help="fractal exponents")
     parser.add_argument("--dem", type=Path, nargs="+", default=[], help="DEMs of your own, with square cells")
-    parser.add_argument(
-        "--saga-large", action="store_true", help="run SAGA on the large one too (over 30 min)"
-    )
+    parser.add_argument("--saga-large", action="store_true", help="run SAGA's whole set on the large one too")
+    parser.add_argument("--saga-limit", type=int, default=900, help="CPU seconds after which it is stopped")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -155,20 +170,22 @@ def main() -> None:
     if options.make:
         write_dem(Path(options.make[0]), int(options.make[1]), float(options.make[2]))
         return
-    peer = shutil.which("saga_cmd") is not None
-    if not peer:
+    limit = options.saga_limit if shutil.which("saga_cmd") else 0
+    if not limit:
         print("saga_cmd is not installed (apt-get install saga): ours alone")
-    sides = [(options.side, roughness, peer) for roughness in options.roughness]
+    sides = [(options.side, roughness, limit, tuple(WORK)) for roughness in options.roughness]
     if options.large:
-        sides.append((options.large, options.roughness[0], peer and options.saga_large))
-    for side, roughness, with_saga in sides:
+        works = ("all eleven indices",) if options.saga_large else tuple(WORK)
+        sides.append((options.large, options.roughness[0], limit if options.saga_large else 0, works))
+    for side, roughness, most, works in sides:
         with tempfile.TemporaryDirectory() as place:
             child("--make", Path(place) / "dem.tif", side, roughness)
-            report(f"{side} x {side} cells, fractal of exponent {roughness:g}", Path(place), with_saga)
+            label = f"{side} x {side} cells, fractal of exponent {roughness:g}"
+            report(label, Path(place), most, works)
     for path in options.dem:
         with tempfile.TemporaryDirectory() as place:
             shutil.copy(path, Path(place) / "dem.tif")
-            report(path.name, Path(place), peer)
+            report(path.name, Path(place), limit)
 
 
 if __name__ == "__main__":

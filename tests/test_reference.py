@@ -60,6 +60,10 @@ def test_the_example_is_a_study() -> None:
         assert [fault for name, keywords in used for fault in table.faults(name, keywords)] == []
 
 
+def test_no_meaning_merely_names_another_method(page: str) -> None:
+    assert re.findall(r"^.*\| As (?:for|in) `\w+`\. \|$", page, re.M) == []
+
+
 @pytest.mark.parametrize(
     ("heading", "table"),
     [

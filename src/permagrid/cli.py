@@ -182,6 +182,51 @@ def check(study: Path, data: Path | None, no_data: bool) -> None:
 
 
 @main.command()
+@_STUDY
+@_DATA
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of a run; layers made here are used by it [none]."
+)
+@click.option("--json", "report", type=click.Path(path_type=Path), help="File to write the findings to, too.")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads.")
+@_QUIET
+@click.pass_context
+def audit(
+    ctx: click.Context,
+    study: Path,
+    data: Path | None,
+    out: Path | None,
+    report: Path | None,
+    workers: int,
+    quiet: bool,
+) -> None:
+    """Find what makes the scores of STUDY look better than they are, or its maps impossible.
+
+    Leakage, data where they do not exist, impossible values, too few sites: each finding says how bad it is,
+    where it stands and what to do. No learner is fitted. The status is 1 if a finding is fatal, else 0.
+
+    \b
+    Example:
+      permagrid audit studies/arctic_magt.yaml --data data
+    """
+    from rich.console import Console
+
+    from permagrid import review
+    from permagrid.progress import Steps
+
+    console = Console(stderr=True)
+    shown = ctx.meta.get(_VERBOSE) or (console.is_terminal and not quiet)
+    steps = Steps(console if shown else None)
+    findings = review.review(study, data=data, out=out, workers=workers, steps=steps)
+    if report is not None:
+        review.write_findings(report, study.stem, findings)
+    if not quiet:
+        review.show_findings(findings, Console())
+    if any(finding.severity == "fatal" for finding in findings):
+        ctx.exit(1)
+
+
+@main.command()
 @click.argument("target", type=click.Choice(["magt", "alt", "extent"]))
 @click.argument("path", type=click.Path(path_type=Path))
 def new(target: str, path: Path) -> None:

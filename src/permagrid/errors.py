@@ -1,8 +1,15 @@
 """The one family of errors that a user can cause and mend."""
 
+import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import NamedTuple
+
+_MOST_LISTED = 12
+_NEAREST_LISTED = 8
+_ALIKE = 0.6
+"""Least share of letters in common from which on a name is taken for a misspelt one."""
+_NUMBER_FIRST = re.compile(r"\d+(\.\d+)?")
 
 
 class PermagridError(ValueError):
@@ -41,14 +48,34 @@ class StudyError(PermagridError):
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return a hint that names the nearest allowed word and lists the allowed ones.
 
+    Parameters
+    ----------
+    word
+        What was found.
+    allowed
+        What is allowed. A list or tuple keeps its order, anything else is sorted, by number where names begin
+        with one; of more than 12 names the nearest are listed.
+
     Examples
     --------
-    >>> did_you_mean("randm_forest", ["random_forest", "climate_linear"])
+    >>> did_you_mean("randm_forest", {"random_forest", "climate_linear"})
     "did you mean 'random_forest'? Allowed: climate_linear, random_forest"
-    >>> did_you_mean("zzz", ["a", "b"])
-    'Allowed: a, b'
+    >>> did_you_mean("zzz", {"10m", "5m", "b", "2.5m"})
+    'Allowed: 2.5m, 5m, 10m, b'
+    >>> did_you_mean("9m", ["10m", "5m", "2.5m", "30s"])
+    'Allowed: 10m, 5m, 2.5m, 30s'
+    >>> did_you_mean("Layer_7", [f"layer_{number}" for number in range(13)])
+    "did you mean 'layer_7'? Allowed: layer_7, layer_0, ..., layer_6, ... (13 in all)"
     """
-    names = sorted(allowed)
-    near = get_close_matches(word, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    names = list(allowed) if isinstance(allowed, list | tuple) else sorted(allowed, key=_by_number)
+    likeness = {name: SequenceMatcher(None, name.casefold(), word.casefold()).ratio() for name in names}
+    nearest = sorted(names, key=lambda name: -likeness[name])[:_NEAREST_LISTED]
+    hint = f"did you mean {nearest[0]!r}? " if nearest and likeness[nearest[0]] >= _ALIKE else ""
+    if len(names) > _MOST_LISTED:
+        return f"{hint}Allowed: {', '.join(nearest)}, ... ({len(names)} in all)"
     return f"{hint}Allowed: {', '.join(names)}"
+
+
+def _by_number(name: str) -> tuple[bool, float, str]:
+    number = _NUMBER_FIRST.match(name)
+    return number is None, float(number[0]) if number else 0.0, name

@@ -119,7 +119,7 @@ def _misfit(hint: Any, value: Any) -> str | None:
     try:
         # Judged as JSON, where a list may be a tuple but a text is never a number.
         adapter: TypeAdapter[Any] = TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False))
-        adapter.validate_json(json.dumps(value, default=str), strict=True)
+        adapter.validate_json(json.dumps(value, default=_written), strict=True)
     except ValidationError as error:
         details = error.errors()
         said = dict.fromkeys(plain({**detail, "input": value}) for detail in telling(details))
@@ -128,3 +128,8 @@ def _misfit(hint: Any, value: Any) -> str | None:
         found = next(iter(said)).removeprefix(needs[0])
         return " or ".join(needs) + found
     return None
+
+
+def _written(value: Any) -> Any:
+    """Return a value that JSON does not know as one that it knows: numbers of NumPy, or a text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,6 +1,7 @@
 """A run in a few lines of text: sites, scores, maps and where they are."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,20 +70,31 @@ def _lines(summary: dict[str, Any], folder: Path) -> list[str]:
 
 
 def _score_lines(scores: list[dict[str, Any]]) -> list[str]:
+    """Return the scores as a table: words flush left, numbers flush right, each interval after its number."""
     metrics = [name for name in _SHOWN if any(name in score for score in scores)]
-    header = f"{'learner':<20}{'folds':<14}{'subset':<14}{'n':>6}" + "".join(
-        f"{_SHOWN[name]:>24}" for name in metrics
-    )
-    lines = [header]
-    for score in scores:
-        cells = "".join(f"{_cell(score[name], score[f'{name}_interval']):>24}" for name in metrics)
-        lines.append(f"{score['learner']:<20}{score['folds']:<14}{score['subset']:<14}{score['n']:>6}{cells}")
-    return lines
+    columns = [
+        _column(name, [str(score[name]) for score in scores], str.ljust)
+        for name in ("learner", "folds", "subset")
+    ]
+    columns.append(_column("n", [str(score["n"]) for score in scores], str.rjust))
+    for name in metrics:
+        values = _column("", [_value(score[name]) for score in scores], str.rjust)[1:]
+        intervals = [_interval(score[f"{name}_interval"]) for score in scores]
+        cells = [f"{value} {interval}".rstrip() for value, interval in zip(values, intervals, strict=True)]
+        columns.append(_column(_SHOWN[name], _column("", cells, str.ljust)[1:], str.rjust))
+    return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
 
 
-def _cell(value: float | None, interval: list[float | None]) -> str:
-    if value is None:
-        return "-"
-    low, high = interval
-    ends = f" ({low:.2f} to {high:.2f})" if low is not None and high is not None else ""
-    return f"{value:.2f}{ends}"
+def _column(head: str, cells: Sequence[str], pad: Callable[[str, int], str]) -> list[str]:
+    """Return head and cells, all as wide as the widest."""
+    width = max(map(len, (head, *cells)))
+    return [pad(text, width) for text in (head, *cells)]
+
+
+def _value(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _interval(ends: Sequence[float | None]) -> str:
+    low, high = ends
+    return "" if low is None or high is None else f"({low:.2f} to {high:.2f})"

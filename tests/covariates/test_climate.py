@@ -74,6 +74,18 @@ def test_a_table_that_does_not_suffice_is_refused(zones, epoch, keywords, messag
         _anomaly(zones, epoch, **keywords)
 
 
+def test_a_window_that_reads_years_not_stated_is_refused(zones):
+    keywords = {"path": "z.csv", "window": 9}
+    covariate = Covariate("a", "zonal_anomaly", "delta degC", keywords, years=(1990, 1999))
+    with pytest.raises(PermagridError) as told:
+        made(covariate, CHINA_TO_POLE, zones, epoch=(1990, 1994))
+    assert str(told.value) == (
+        "covariate a: window: 9 reads 1988-1989 for the epoch 1990-1994, but years says that the data cover "
+        "1990-1999; set years: 1988-1999, or a shorter window"
+    )
+    assert np.isfinite(made(covariate, CHINA_TO_POLE, zones, epoch=(1992, 1996)).values).all()
+
+
 def test_a_year_without_a_number_is_refused_not_skipped(zones):
     _table(zones / "z.csv", [[1990, 0, 1, 1, 1, 1], [1991, 0, "***", 1, 1, 1]])
     with pytest.raises(PermagridError, match="years 1991 of 1990-1991 are not there"):

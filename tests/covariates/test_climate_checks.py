@@ -135,6 +135,42 @@ def test_a_window_asks_for_the_files_of_its_years(folder, tmp_path):
     assert _said(folder, {**by_year, "minimum_years": 2}, epochs=["2002-2002", "2007-2007"]) == []
 
 
+WINDOWED = (WARM, RAIN, SNOW, {**WARM, "method": "air_thawing_index"})
+
+
+@pytest.mark.parametrize("part", WINDOWED)
+def test_a_window_lies_within_the_years_that_are_stated(folder, part):
+    epochs = ["2002-2002", "2007-2007"]
+    told = (
+        "window: {} reads {} for the epoch {}, but years says that the data cover {}{}; set years to what "
+        "they cover, or if that is all, a shorter window, or minimum_years: {}"
+    )
+    assert _said(folder, {**part, "window": 5}, epochs=epochs) == []
+    beyond = told.format(7, "2010", "2007-2007", YEARS, "", 6)
+    assert _said(folder, {**part, "window": 7}, epochs=epochs[1:]) == [beyond]
+    short = {**part, "window": 5, "years": "2001-2008"}
+    beyond = told.format(5, "2000", "2002-2002", "2001-2008", " (1 more epochs likewise)", 4)
+    assert _said(folder, short, epochs=epochs) == [beyond]
+    # The files end with 2009, so that the last window has no more than its six years.
+    assert _said(folder, {**part, "window": 7, "minimum_years": 6}, epochs=epochs[1:]) == []
+
+
+@pytest.mark.parametrize("part", WINDOWED)
+def test_a_window_that_need_not_be_full_reads_no_years_but_those_stated(folder, part):
+    part = {**part, "window": 5, "minimum_years": 3, "years": "2002-2009"}
+    assert _said(folder, part, epochs=["2002-2002"]) == [
+        "window: 5 reads 2000-2001 for the epoch 2002-2002, but years says that the data cover 2002-2009; set "
+        "years: 2000-2009, or a shorter window"
+    ]
+
+
+def test_a_window_of_the_wrong_type_is_told_once(folder):
+    for part in (WARM, SNOW):
+        said = _said(folder, {**part, "window": "nine"})
+        assert len(said) == 1
+        assert "keyword 'window'" in said[0]
+
+
 def test_a_study_with_them_runs(folder, capsys):
     study = made_up_study()
     study["covariates"] += [dict(part) for part in (RAIN, WARM, SNOW, COARSE_LAYER, DOWN)]

@@ -82,6 +82,13 @@ def test_it_is_what_the_covariates_do_lazy_or_not(values, window, minimum):
         (_series([1.0, 2.0]), {"window": 0}, "window must be an odd number"),
         (_series([1.0, 2.0]), {"window": 3, "minimum_years": 4}, "must be 1 to 3, the years of the window"),
         (_series([1.0, 2.0]), {"window": 3, "minimum_years": 0}, "must be 1 to 3"),
+        (
+            _series(np.ones(5)),
+            {"window": 9},
+            "a window of 9 years is longer than the series, which has 5, 2000-2004; allowed are a window of "
+            "up to 5 years, or minimum_years of up to 5",
+        ),
+        (_series(np.ones(4)), {"window": 9, "minimum_years": 5}, "9 years of which 5 must be there.*up to 3"),
         (_series([1.0, 2.0]), {"window": 3, "dim": "time"}, "need a dimension 'time' with its years"),
         (_series([1.0, 2.0]).assign_coords(year=[2000, 2000]), {"window": 3}, "year 2000 stands twice"),
         (_series([1.0, 2.0]).assign_coords(year=[2000, 2000.5]), {"window": 3}, "must hold whole years"),
@@ -92,6 +99,11 @@ def test_it_is_what_the_covariates_do_lazy_or_not(values, window, minimum):
 def test_what_has_no_centred_mean_is_refused(series, options, message):
     with pytest.raises(PermagridError, match=message):
         centred_mean(series, **options)
+
+
+def test_a_series_as_long_as_the_years_needed_has_a_mean():
+    assert centred_mean(_series(np.ones(9)), 9)["mean"].notnull().sum() == 1
+    assert centred_mean(_series(np.ones(5)), 9, 5)["mean"].notnull().all()
 
 
 def test_a_window_surrounds_the_middle_year():

@@ -219,10 +219,23 @@ def test_some_features_of_some_layer(tmp_path):
         distance(path, CHUKCHI)
     with pytest.raises(PermagridError, match="no layer 'river': did you mean 'rivers'"):
         distance(path, CHUKCHI, layer="river")
-    with pytest.raises(PermagridError, match="where 'order_ > 3' cannot be asked of layer rivers"):
-        distance(path, CHUKCHI, layer="rivers", where="order_ > 3")
     with pytest.raises(PermagridError, match='layer rivers where "order" > 40 holds no feature'):
         distance(path, CHUKCHI, layer="rivers", where='"order" > 40')
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson"])
+@pytest.mark.parametrize("where", ["rank <= 4", "scalerank <", "label = 'x", "scalerank == 4 AND ("])
+def test_a_condition_that_cannot_be_asked_names_the_attributes(tmp_path, suffix, where):
+    path = write_layer(tmp_path / f"rivers{suffix}", shapely.Point(180, 68), scalerank=[1], label=["a"])
+    with pytest.raises(PermagridError) as told:
+        distance(path, CHUKCHI, where=where)
+    assert str(told.value) == (
+        f"covariate away: {path}: where {where!r} is no condition of SQL on layer rivers, such as scalerank <= 4; its "
+        "attributes are scalerank, label"
+    )
+    bare = write_layer(tmp_path / "bare.shp", shapely.Point(180, 68))
+    with pytest.raises(PermagridError, match="its attributes are FID|it has no attributes"):
+        distance(bare, CHUKCHI, where=where)
 
 
 def faulty(tmp_path, what):

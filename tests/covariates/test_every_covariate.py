@@ -29,7 +29,7 @@ SPECIFICATIONS = (
             name,
             "degC day",
             {"path": "air_temperature_monthly.nc", "stored_unit": "K", **more},
-            years=(1980, 2019),
+            years=(1979, 2019),
         )
         for name, more in (
             ("air_freezing_index", {}),
@@ -91,7 +91,7 @@ def test_it_is_lazy_and_says_what_it_is(world, geobox, name):
     if "path" in NAMED[name].keywords:
         said["source"] = NAMED[name].keywords["path"]
     if NAMED[name].years is not None:
-        said["years"] = "1980-2019"
+        said["years"] = "{}-{}".format(*NAMED[name].years)
     assert said.items() <= array.attrs.items()
     values = array.compute(scheduler="synchronous").values
     assert values.dtype == np.float32

@@ -229,7 +229,7 @@ def test_what_people_only_can_get_is_told_with_its_place(site: Site, web: Web, t
 @pytest.mark.parametrize(
     ("source", "choice", "said"),
     [
-        ("worldclim2.1/bio", Choice("9m"), "has no resolution '9m': Allowed: 10m, 2.5m, 30s, 5m"),
+        ("worldclim2.1/bio", Choice("9m"), "has no resolution '9m': Allowed: 10m, 5m, 2.5m, 30s"),
         ("chelsa2.1/bio", Choice("30s"), "has no resolution '30s': it has one only"),
         ("worldclim2.1/bio", Choice(variables=("bio20",)), "has no variable 'bio20': did you mean"),
         ("worldclim2.1/bio", Choice(region=(0, 0, 1, 1)), "knows no --region; leave it out"),

@@ -175,10 +175,10 @@ def test_a_learner_without_a_way_of_its_own_says_so(name):
 
 
 def test_a_learner_of_another_package_gets_its_classes_too(monkeypatch):
-    def boosted_elsewhere(task, seed, *, trees: int = 5):
-        return HistGradientBoostingRegressor(max_iter=trees, random_state=seed)
+    def boosted_elsewhere(setting, *, trees: int = 5):
+        return HistGradientBoostingRegressor(max_iter=trees, random_state=setting.seed)
 
-    def linear_elsewhere(task, seed):
+    def linear_elsewhere(setting):
         return LinearRegression()
 
     for learner in (boosted_elsewhere, linear_elsewhere):

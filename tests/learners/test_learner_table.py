@@ -84,10 +84,10 @@ def test_keywords_reach_the_estimator_and_a_clone(name):
 
 
 @pytest.mark.parametrize("name", LEARNERS.names())
-def test_a_learner_takes_task_and_seed_and_has_defaults_for_the_rest(name):
+def test_a_learner_takes_a_setting_and_has_defaults_for_the_rest(name):
     parameters = list(inspect.signature(LEARNERS[name]).parameters.values())
-    assert [p.name for p in parameters[:2]] == ["task", "seed"]
-    assert all(p.default is not inspect.Parameter.empty for p in parameters[2:])
+    assert parameters[0].name == "setting"
+    assert all(p.default is not inspect.Parameter.empty for p in parameters[1:])
     assert LEARNERS.faults(name, {}) == []
 
 

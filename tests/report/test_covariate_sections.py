@@ -1,6 +1,13 @@
 """The section of the report on covariates and on what groups of them bring."""
 
+import re
+
+import pytest
+
+from permagrid.covariates import COVARIATES
+from permagrid.reference import study_reference
 from permagrid.report.covariate_sections import covariate_grid, covariate_section, gain_sentences
+from permagrid.report.covariate_words import KEYWORD_UNITS, how_made
 from permagrid.report.gain_figures import gain_figure
 
 STUDY = {"target": {"variable": "x", "unit": "degC"}, "products": {"learner": "random_forest"}}
@@ -55,3 +62,61 @@ def test_without_anything_to_say_there_is_no_section():
 def test_a_score_that_cannot_be_told_is_drawn_as_a_gap():
     lost = {**gain("soil", "site", 0.0, 0.0, 0.0), "change": None, "change_interval": [None, None]}
     assert gain_figure([GAINS[0], lost], metric="rmse", unit="degC").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "notes", "said"),
+    [
+        (
+            "air_freezing_index",
+            {"path": "t_{year}.tif", "approximation": "monthly", "window": 9, "stored_unit": "K"},
+            {"approximation": "monthly", "season": "July-June", "valid_years": "9 of 9: 1998-2006"},
+            "approximation monthly, window 9 years, stored unit K, season July-June, "
+            "valid years 9 of 9: 1998-2006",
+        ),
+        (
+            "topographic_position_index",
+            {"input": "elevation", "analysis": "source", "radius": 1_500_000.0},
+            {"analysis": "analysed at 30 m, then averaged"},
+            "input elevation, analysed at 30 m, then averaged, radius 1500000 m",
+        ),
+        (
+            "valid_years",
+            {"input": "frost"},
+            {"approximation": "monthly"},
+            "input frost, approximation monthly",
+        ),
+        (
+            "lapse_rate_downscaling",
+            {"lapse_rate": "local", "window_radius": 150e3, "limits": (-0.0098, 0.0), "fallback": None},
+            {},
+            "lapse rate local, window radius 150000 m, limits -0.0098 to 0 \N{DEGREE SIGN}C/m",
+        ),
+        (
+            "soil_layers",
+            {"between": [0.0, 30.0], "depths": [[0, 5], [5, 30]]},
+            {"depth": "0-30 cm", "source": "sand.tif"},
+            "between 0 to 30 cm, depths 0 to 5; 5 to 30 cm",
+        ),
+        ("filled", {"input": "sand", "distance": 50e3}, {}, "input sand, distance 50000 m"),
+        ("distance_to", {"inside": "zero", "maximum": 500.0}, {}, "inside zero, maximum 500 km"),
+        ("snow_cover_days", {"maximum": 100.0, "months": [7, 8]}, {}, "maximum 100, months 7; 8"),
+        ("snow_season_precipitation", {"threshold": 0.0}, {}, "threshold 0 \N{DEGREE SIGN}C"),
+        ("observation", {"column": "depth", "at": 10.0}, {}, "column depth, at 10 cm"),
+    ],
+)
+def test_settings_have_their_units_and_nothing_is_said_twice(method, settings, notes, said):
+    item = {"method": method, "settings": settings, "notes": notes, "units": "cm"}
+    assert how_made(item) == f"{method.replace('_', ' ')}: {said}"
+
+
+def test_every_keyword_with_a_unit_is_shown_with_it():
+    """Of numbers, as the reference says what they are; memory is how a run is made, not what."""
+    documented, page = {}, study_reference()
+    for method in COVARIATES:
+        entry = re.search(rf"^### `{method}`\n(.*?)(?=^##|\Z)", page, re.M | re.S)[1]
+        for key, kind, meaning in re.findall(r"^\| `(\w+)` \| (.*?) \| .*? \| (.*) \|$", entry, re.M):
+            unit = re.search(r"\[(m|km|cm|mm|m/m|cell|degC|degC/m|K|%)\]", meaning)
+            if unit and kind != "text":
+                documented[f"{method}.{key}"] = unit[1].replace("cell", "cells")
+    assert documented == KEYWORD_UNITS

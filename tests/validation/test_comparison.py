@@ -1,6 +1,7 @@
 """Out-of-fold predictions are honest, the same for any number of workers, and scored when pooled."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,18 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from permagrid.errors import PermagridError
 from permagrid.learners import LEARNERS, build_learner
-from permagrid.validation import FOLDS, Candidate, Folds, Problem, compare, out_of_fold
+from permagrid.validation import (
+    FOLDS,
+    Candidate,
+    Choice,
+    Folds,
+    Problem,
+    compare,
+    fit,
+    out_of_fold,
+    predict_all,
+)
+from permagrid.validation.out_of_fold import NoMemory
 
 SMALL = {
     "random_forest": {"n_estimators": 12},
@@ -49,7 +61,7 @@ def table(n=240, *, classes=None, seed=0):
 
 def candidates(task):
     return {
-        name: Candidate(build_learner(name, task, 0, keywords), ("cold", "wet"))
+        name: Candidate.of(build_learner(name, task, 0, keywords), ("cold", "wet"))
         for name, keywords in SMALL.items()
     }
 
@@ -67,13 +79,13 @@ def test_a_class_that_is_held_out_is_unknown_to_the_learner_and_counted(method):
     folds = FOLDS[method](rows, n_folds=5)
     seen = ("cold", "soil")
     linear = build_learner("climate_linear", "value", 0, {}, covariates=seen, classes=("soil",))
-    mine = out_of_fold(Candidate(linear, seen, ("soil",)), rows, folds)
+    (mine,) = out_of_fold(Candidate.of(linear, seen, ("soil",)), rows, folds)
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     columns = make_column_transformer(("passthrough", ["cold"]), (encoder, ["soil"]))
     theirs = make_pipeline(columns, StandardScaler(), LinearRegression())
     expected = cross_val_predict(theirs, rows[["cold", "soil"]], rows["value"], cv=folds)
     np.testing.assert_allclose(mine, expected, rtol=1e-9, atol=1e-9)
-    candidates = {"kept apart": Candidate(linear, seen, ("soil",)), "as codes": Candidate(linear, seen)}
+    candidates = {"kept apart": Candidate.of(linear, seen, ("soil",)), "as codes": Candidate.of(linear, seen)}
     scores = compare(rows, candidates, [FOLDS["site"](rows, n_folds=5)], problem=VALUE, draws=50).scores
     assert scores["n_unseen_class"].tolist() == [3, 0]
 
@@ -93,7 +105,7 @@ def test_a_model_never_sees_the_rows_that_it_is_tested_on():
     rows = table().assign(value=1.0)
     for method, keywords in {"random": {}, "site": {}, "block": {"size": 1e6}}.items():
         predicted = out_of_fold(
-            Candidate(Remembers(), ("cold", "wet")), rows, FOLDS[method](rows, **keywords)
+            Candidate.of(Remembers(), ("cold", "wet")), rows, FOLDS[method](rows, **keywords)
         )
         assert (predicted == -1.0).all()
 
@@ -101,7 +113,7 @@ def test_a_model_never_sees_the_rows_that_it_is_tested_on():
 def test_predictions_of_values_are_those_of_scikit_learn():
     rows = table()
     folds = FOLDS["site"](rows, n_folds=5)
-    mine = out_of_fold(Candidate(LinearRegression(), ("cold", "wet")), rows, folds)
+    (mine,) = out_of_fold(Candidate.of(LinearRegression(), ("cold", "wet")), rows, folds)
     theirs = cross_val_predict(LinearRegression(), rows[["cold", "wet"]].to_numpy(), rows["value"], cv=folds)
     np.testing.assert_allclose(mine, theirs)
 
@@ -112,7 +124,7 @@ def test_predictions_of_classes_are_those_of_scikit_learn(n_classes):
     folds = FOLDS["site"](rows, n_folds=5)
     forest = RandomForestClassifier(10, random_state=0)
     codes = np.unique(rows["value"].to_numpy())
-    mine = out_of_fold(Candidate(forest, ("cold", "wet")), rows, folds, classes=codes)
+    (mine,) = out_of_fold(Candidate.of(forest, ("cold", "wet")), rows, folds, classes=codes)
     X = rows[["cold", "wet"]].to_numpy()
     theirs = cross_val_predict(forest, X, rows["value"], cv=folds, method="predict_proba")
     np.testing.assert_allclose(mine, theirs)
@@ -122,8 +134,8 @@ def test_a_class_that_a_fold_never_saw_has_probability_zero():
     rows = table(classes=2).iloc[:9].reset_index(drop=True)
     rows["value"] = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0]
     folds = FOLDS["site"](rows, n_folds=3)
-    raw = out_of_fold(
-        Candidate(RandomForestClassifier(5, random_state=0), ("cold", "wet")),
+    (raw,) = out_of_fold(
+        Candidate.of(RandomForestClassifier(5, random_state=0), ("cold", "wet")),
         rows,
         folds,
         classes=np.array([0.0, 1.0, 2.0]),
@@ -137,7 +149,7 @@ def test_a_fold_trained_on_one_class_says_that_class():
     rows = table(classes=2).iloc[:6].reset_index(drop=True)
     rows["value"] = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
     folds = FOLDS["site"](rows, n_folds=2)
-    raw = out_of_fold(candidates("class")["climate_linear"], rows, folds, classes=np.array([0.0, 1.0]))
+    (raw,) = out_of_fold(candidates("class")["climate_linear"], rows, folds, classes=np.array([0.0, 1.0]))
     assert raw.tolist() == [[0.0, 1.0]] * 3 + [[1.0, 0.0]] * 3
 
 
@@ -176,7 +188,7 @@ def test_random_folds_flatter_where_rows_of_a_site_are_alike():
     found = compare(
         rows,
         {
-            "forest": Candidate(
+            "forest": Candidate.of(
                 build_learner("random_forest", "value", 0, {"n_estimators": 40}), ("longitude", "latitude")
             )
         },
@@ -202,16 +214,90 @@ def test_class_predictions_carry_probabilities(n_classes, columns):
     assert {"kappa", "roc_auc", "brier_low", "mcc_high"} <= set(found.scores)
 
 
-def test_what_is_remembered_is_not_computed_again():
+def test_what_is_kept_is_not_computed_again():
+    rows, memory = table(), NoMemory()
+    schemes = [FOLDS["site"](rows, n_folds=12)]
+    first = predict_all(candidates("value"), rows, schemes, memory=memory)
+    assert list(memory.pieces) == [(name, "site", piece) for name in SMALL for piece in (0, 1)]
+    fails = {name: Candidate(fails_to_build, ("cold", "wet")) for name in SMALL}
+    told = []
+    again = predict_all(fails, rows, schemes, memory=memory, advance=lambda *counts: told.append(counts))
+    assert {key: found.values.tobytes() for key, found in first.items()} == {
+        key: found.values.tobytes() for key, found in again.items()
+    }
+    assert told == [(36, 36)]
+    del memory.pieces["random_forest", "site", 1]
+    with pytest.raises(PermagridError, match="not to be built"):
+        predict_all(fails, rows, schemes, memory=memory)
+
+
+def fails_to_build(keywords, covariates):
+    raise PermagridError("not to be built")
+
+
+def chooses_the_better(candidate, rows):
+    """Choose the covariate that goes with the value, and note which rows were shown."""
+    strength = {name: abs(np.corrcoef(rows[name], rows["value"])[0, 1]) for name in candidate.covariates}
+    best = max(strength, key=strength.get)
+    return Choice({"fit_intercept": len(rows) % 2 == 0}, (best,), pd.DataFrame({"sites": [len(rows)]}))
+
+
+def test_a_learner_chooses_anew_in_every_fold_and_sees_only_what_it_chose():
+    rows = table().assign(noise=np.random.default_rng(3).normal(size=240))
+    whole = Candidate.of(LinearRegression(), ("noise", "cold"))
+    candidate = replace(whole, choose=chooses_the_better)
+    folds = FOLDS["site"](rows, n_folds=7)
+    found = predict_all({"it": candidate}, rows, [folds])["it", "site"]
+    assert len(found.choices) == 7
+    assert {tuple(choice["covariates"]) for choice in found.choices} == {("cold",)}
+    for (train, test), choice in zip(folds, found.choices, strict=True):
+        model = LinearRegression(fit_intercept=choice["keywords"]["fit_intercept"])
+        assert choice["keywords"]["fit_intercept"] == (len(train) % 2 == 0)
+        model.fit(rows[["cold"]].to_numpy()[train], rows["value"].to_numpy()[train])
+        np.testing.assert_allclose(found.values[0, test], model.predict(rows[["cold"]].to_numpy()[test]))
+
+
+def test_weights_of_training_rows_reach_the_estimator():
     rows = table()
-    asked = []
+    doubled = rows["wet"] > 0
+    weighed = replace(
+        Candidate.of(LinearRegression(), ("cold", "wet")), weigh=lambda t: np.where(t["wet"] > 0, 2.0, 1.0)
+    )
+    twice = pd.concat([rows, rows[doubled]], ignore_index=True)
+    expected = fit(Candidate.of(LinearRegression(), ("cold", "wet")), twice).predict(rows)
+    np.testing.assert_allclose(fit(weighed, rows).predict(rows), expected)
+    with pytest.raises(PermagridError, match="5 of them not above 0"):
+        fit(replace(weighed, weigh=lambda t: np.arange(len(t)) - 4.0), rows)
 
-    def remember(learner, folds, make):
-        asked.append((learner, folds))
-        return np.zeros(len(rows))
 
-    compare(rows, candidates("value"), [FOLDS["site"](rows)], problem=VALUE, draws=50, remember=remember)
-    assert asked == [(name, "site") for name in SMALL]
+def test_repeats_are_scored_one_by_one_and_averaged():
+    rows = table()
+    parts = [FOLDS["site"](rows, n_folds=4, seed=seed) for seed in (0, 1)]
+    twice = Folds("twice", "by hand", sum((p.pairs for p in parts), ()), parts[0].groups, repeats=2)
+    chosen = {"linear": Candidate.of(LinearRegression(), ("cold", "wet"))}
+    found = compare(rows, chosen, [twice], problem=VALUE, draws=50)
+    alone = [compare(rows, chosen, [part], problem=VALUE, draws=50) for part in parts]
+    assert found.raw["linear", "twice"].values.shape == (2, len(rows))
+    expected = np.mean([float(each.scores["rmse"].iloc[0]) for each in alone])
+    assert float(found.scores["rmse"].iloc[0]) == pytest.approx(expected)
+    for number, each in enumerate(alone):
+        mine = found.predictions[found.predictions["repeat"] == number]
+        np.testing.assert_allclose(mine["predicted"], each.predictions["predicted"])
+
+
+def test_rows_that_no_fold_tests_are_neither_scored_nor_listed():
+    rows = table()
+    train, test = np.arange(60, 240), np.arange(30)
+    half = Folds("half", "by hand", ((train, test),), rows["site_group"].to_numpy())
+    found = compare(
+        rows, {"linear": Candidate.of(LinearRegression(), ("cold",))}, [half], problem=VALUE, draws=50
+    )
+    assert len(found.predictions) == 30
+    assert found.scores[["n", "n_sites"]].to_numpy().tolist() == [[30, 10]]
+    mine = found.predictions
+    assert float(found.scores["rmse"].iloc[0]) == pytest.approx(
+        root_mean_squared_error(mine["observed"], mine["predicted"])
+    )
 
 
 def test_after_a_failure_the_folds_that_wait_are_not_fitted():
@@ -225,7 +311,7 @@ def test_after_a_failure_the_folds_that_wait_are_not_fitted():
 
     folds = FOLDS["site"](rows, n_folds=40)
     with pytest.raises(PermagridError, match="cannot be fitted"):
-        out_of_fold(Candidate(Fails(), ("cold", "wet")), rows, folds, workers=2)
+        out_of_fold(Candidate.of(Fails(), ("cold", "wet")), rows, folds, workers=2)
     assert len(fitted) < 40
 
 
@@ -248,9 +334,8 @@ def test_one_class_is_refused():
         compare(rows, candidates("class"), [FOLDS["site"](rows)], problem=CLASS)
 
 
-def test_folds_that_miss_a_row_are_refused():
-    rows = table().iloc[:4]
-    pairs = ((np.array([2, 3]), np.array([0])), (np.array([0]), np.array([2, 3])))
-    scheme = Folds("own", "by hand", pairs, np.array([0, 0, 1, 1]))
-    with pytest.raises(PermagridError, match="own must test each of 4 rows exactly once"):
-        out_of_fold(Candidate(LinearRegression(), ("cold",)), rows, scheme)
+def test_folds_of_other_rows_are_refused():
+    rows = table()
+    folds = FOLDS["site"](rows.iloc[:120])
+    with pytest.raises(PermagridError, match="site is of 120 rows, and there are 240"):
+        out_of_fold(Candidate.of(LinearRegression(), ("cold",)), rows, folds)

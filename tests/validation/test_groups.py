@@ -28,7 +28,7 @@ def gains_of(table, estimator, groups, task):
     scheme = site(table, n_folds=4)
 
     def predicted(group, folds):
-        return out_of_fold(Candidate(estimator, tuple(rest[group])), table, folds, classes=classes)
+        return out_of_fold(Candidate.of(estimator, tuple(rest[group])), table, folds, classes=classes)
 
     names = [name for name in rest if name is not None]
     return group_gains(

@@ -209,6 +209,6 @@ class Source:
         groups = [variable.group for variable in self.variables if variable.group]
         for name in wanted:
             if name not in (*names, *groups):
-                allowed = did_you_mean(name, dict.fromkeys(groups) or names)
+                allowed = did_you_mean(name, list(dict.fromkeys(groups)) or names)
                 raise PermagridError(f"{self.name} has no variable {name!r}: {allowed}")
         return tuple(each for each in self.variables if each.name in wanted or each.group in wanted)

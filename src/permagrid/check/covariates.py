@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from permagrid.check.named import named
 from permagrid.covariates import COVARIATES, Covariate
+from permagrid.covariates.climate.moving_means import years_beyond
 from permagrid.covariates.table import is_input
 from permagrid.covariates.traits import traits_of
 from permagrid.errors import PermagridError, did_you_mean
@@ -113,8 +114,8 @@ def _ancestors(name: str, covariates: Mapping[str, Covariate], seen: set[str]) -
 
 
 def year_faults(study: Study) -> Iterator[Finding]:
-    """Yield covariates that do not cover the epochs."""
-    for index, part in enumerate(study.covariates):
+    """Yield covariates that do not cover the epochs, or the windows around them."""
+    for index, (part, covariate) in enumerate(zip(study.covariates, each_covariate(study), strict=True)):
         place, pattern = ("covariates", index), str(part.keywords.get("path", ""))
         if part.years is None:
             if "{year}" in pattern or "{epoch}" in pattern:
@@ -132,6 +133,34 @@ def year_faults(study: Study) -> Iterator[Finding]:
                 f"covers {first}-{last}, which does not hold {_epochs_listed(bare)}; drop what is not "
                 "covered, or set static: true if this is a climatology that stands for every epoch",
             )
+        elif not part.static and not COVARIATES.faults(part.method, part.keywords):
+            yield from _window_faults((*place, "window"), covariate, study)
+
+
+def _window_faults(place: Location, covariate: Covariate, study: Study) -> Iterator[Finding]:
+    """Yield a window that lacks years, if the data cover those only that the covariate states."""
+    settings, declared, known = covariate.settings, covariate.years, traits_of(covariate.method)
+    if declared is None or settings.get("window") is None:
+        return
+    if known.faults is not None and any(known.faults(settings, ())):
+        # Where there is one mean year, or the window is even, that is told instead.
+        return
+    found = []
+    for epoch in study.epochs:
+        first, last = known.years(settings, epoch)
+        read = range(first, last + 1)
+        held = len([year for year in read if declared[0] <= year <= declared[1]])
+        least = settings.get("minimum_years") or len(read)
+        why = years_beyond(settings.get("window"), read, epoch, declared) if held < least else None
+        if why is not None:
+            found.append((why, held))
+    if found:
+        why, held = found[0]
+        more = f" ({len(found) - 1} more epochs likewise)" if len(found) > 1 else ""
+        fewer = f", or minimum_years: {held}" if "minimum_years" in settings else ""
+        yield Finding(
+            place, f"{why}{more}; set years to what they cover, or if that is all, a shorter window{fewer}"
+        )
 
 
 def _epochs_listed(names: list[str]) -> str:

@@ -113,11 +113,12 @@ def _labels(study: Study) -> Iterator[Finding]:
 
 
 def _learners(study: Study) -> Iterator[Finding]:
-    names = [part.name for part in study.learners]
+    labels = [part.label for part in study.learners]
     for index, part in enumerate(study.learners):
-        if part.name in names[:index]:
+        if part.label in labels[:index]:
             yield Finding(
-                ("learners", index, "name"), f"the learner {part.name!r} stands twice; each is allowed once"
+                ("learners", index, "name" if part.label == part.name else "label"),
+                f"the learner {part.label!r} stands twice; give one of them another label",
             )
         yield from named(LEARNERS, ("learners", index), part.name, part.keywords, key="name")
 
@@ -145,12 +146,20 @@ def _learners_covariates(study: Study) -> Iterator[Finding]:
             )
         for number, name in enumerate(part.covariates or ()):
             if name not in names:
-                yield Finding((*place, number), f"unknown covariate {name!r}: {did_you_mean(name, names)}")
+                why = _kept_from_learners(study, name) or f"unknown covariate {name!r}"
+                yield Finding((*place, number), f"{why}: {did_you_mean(name, names)}")
+
+
+def _kept_from_learners(study: Study, name: str) -> str | None:
+    """Return that a covariate of the study is no predictor, or None."""
+    if all(part.name != name or part.predictor for part in study.covariates):
+        return None
+    return f"{name!r} says predictor: false, so that no learner sees it"
 
 
 def _groups(study: Study) -> Iterator[Finding]:
     """Yield groups of covariates that cannot be left out of the mapped learner."""
-    part = next((part for part in study.learners if part.name == study.products.learner), None)
+    part = next((part for part in study.learners if part.label == study.products.learner), None)
     seen = (part.covariates if part else None) or tuple(predictors(study))
     names = [group.name for group in study.validation.groups]
     for index, group in enumerate(study.validation.groups):
@@ -159,10 +168,9 @@ def _groups(study: Study) -> Iterator[Finding]:
             yield Finding((*place, "name"), f"the group {group.name!r} stands twice; choose another name")
         for number, name in enumerate(group.covariates):
             if name not in seen:
-                yield Finding(
-                    (*place, "covariates", number),
-                    f"{name!r} is no covariate of {study.products.learner}: {did_you_mean(name, seen)}",
-                )
+                unknown = f"{name!r} is no covariate of {study.products.learner}"
+                why = _kept_from_learners(study, name) or unknown
+                yield Finding((*place, "covariates", number), f"{why}: {did_you_mean(name, seen)}")
     grouped = {name for group in study.validation.groups for name in group.covariates}
     if study.validation.groups and not set(seen) - grouped:
         yield Finding(("validation", "groups"), "hold every covariate; some must remain to compare with")
@@ -195,9 +203,9 @@ def _subsets(study: Study) -> Iterator[Finding]:
 
 
 def _products(study: Study) -> Iterator[Finding]:
-    learners = [part.name for part in study.learners]
+    learners = [part.label for part in study.learners]
     chosen = study.products.learner
-    if chosen not in learners and all(name in LEARNERS for name in learners):
+    if chosen not in learners and all(part.name in LEARNERS for part in study.learners):
         yield Finding(
             ("products", "learner"),
             f"{chosen!r} is not among the learners of this study: {did_you_mean(chosen, learners)}",

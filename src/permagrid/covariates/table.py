@@ -1,9 +1,10 @@
 """What a covariate is: its specification, the request it answers, and the table of methods."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, get_args
 from uuid import uuid4
 
 import dask.array as da
@@ -49,6 +50,27 @@ class Covariate:
     source: str = ""
     """Where the data come from: a data set and its citation."""
 
+    def __new__(cls, *values: Any, **named: Any) -> Self:
+        """Refuse names that are no field of a covariate."""
+        known = [each.name for each in fields(cls)]
+        for key in named:
+            if key not in known:
+                raise PermagridError(f"a covariate has no {key!r}: {did_you_mean(key, known)}")
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no span of years, no kind, or no keywords."""
+        if self.years is not None and (why := _no_span(self.years)) is not None:
+            raise PermagridError(f"covariate {self.name}: years {why}")
+        if self.kind not in get_args(Kind):
+            allowed = did_you_mean(str(self.kind), get_args(Kind))
+            raise PermagridError(f"covariate {self.name}: unknown kind {self.kind!r}: {allowed}")
+        if not isinstance(self.keywords, Mapping):
+            raise PermagridError(
+                f"covariate {self.name}: keywords must be names with values, such as "
+                f"{{'path': 'dem.tif'}}; found {self.keywords!r}"
+            )
+
     @property
     def settings(self) -> dict[str, Any]:
         """Every keyword of the method, those left out with their defaults."""
@@ -66,7 +88,17 @@ class Covariate:
         """
         settings = self.settings
         single = [str(value) for key, value in settings.items() if value and is_input(key)]
-        return (*single, *(settings.get("inputs") or ()))
+        several = settings.get("inputs")
+        # What is no list of names is told when the covariate is built.
+        return (*single, *(several if isinstance(several, list | tuple) else ()))
+
+
+def _no_span(years: object) -> str | None:
+    """Return why something is no first and last year, or None."""
+    whole = isinstance(years, list | tuple) and all(isinstance(year, Integral) for year in years)
+    if whole and isinstance(years, list | tuple) and len(years) == 2 and years[0] <= years[1]:
+        return None
+    return f"must be the first and the last year, such as (2000, 2004); found {years!r}"
 
 
 def is_input(keyword: str) -> bool:
@@ -178,9 +210,14 @@ def build(
     Raises
     ------
     PermagridError
-        If a name is unknown, a covariate is made from itself, or its files cannot be read.
+        If a name is unknown, the epoch is no span of years, keywords are not those of the method, a covariate
+        is made from itself, or its files cannot be read.
     """
+    if epoch is not None and (why := _no_span(epoch)) is not None:
+        raise PermagridError(f"epoch {why}")
     covariate = _find(name, covariates)
+    for fault in COVARIATES.faults(covariate.method, covariate.keywords):
+        raise PermagridError(f"covariate {name}: {fault}")
     others = {key: value for key, value in covariates.items() if key != name}
     whole = geobox if whole is None else whole
     span = epoch if varies(name, covariates) else None

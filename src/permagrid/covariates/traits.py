@@ -30,7 +30,7 @@ class Traits:
     rasters: bool = True
     """Whether ``path`` names rasters with one variable or band each, so that they can be looked into."""
     years: Callable[[Mapping[str, Any], Years], Years] = _same_years
-    """``(settings, epoch)`` gives first and last year of the files that it needs for an epoch."""
+    """``(settings, epoch)`` gives first and last year that it needs for an epoch."""
     earlier: int = 0
     """How many years before those it reads besides, where their files are there."""
     files: Callable[[Mapping[str, Any], Sequence[Years], Path], list[Path]] | None = None

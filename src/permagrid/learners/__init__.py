@@ -1,6 +1,41 @@
 """The table of learners that a study may name."""
 
+from permagrid.learners import (
+    additive,
+    boosting,
+    discriminant,
+    gaussian_process,
+    linear,
+    neighbours,
+    network,
+    support_vectors,
+    trees,
+)
+from permagrid.learners.chain import Chain, scaled
 from permagrid.learners.classes import ClassEncoder, ClassEncoding
-from permagrid.learners.table import LEARNERS, build_learner
+from permagrid.learners.setting import LEARNERS, Setting, Task
+from permagrid.learners.table import build_learner
+from permagrid.learners.traits import Traits, traits, traits_of
 
-__all__ = ["LEARNERS", "ClassEncoder", "ClassEncoding", "build_learner"]
+__all__ = [
+    "LEARNERS",
+    "Chain",
+    "ClassEncoder",
+    "ClassEncoding",
+    "Setting",
+    "Task",
+    "Traits",
+    "additive",
+    "boosting",
+    "build_learner",
+    "discriminant",
+    "gaussian_process",
+    "linear",
+    "neighbours",
+    "network",
+    "scaled",
+    "support_vectors",
+    "traits",
+    "traits_of",
+    "trees",
+]

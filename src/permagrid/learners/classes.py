@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, is_classifier
 from sklearn.pipeline import Pipeline
 
 from permagrid.errors import PermagridError
+from permagrid.learners.chain import DIRECTIONS, Chain
 
 ClassEncoding = Literal["one_hot", "native", "codes"]
 
@@ -85,6 +86,11 @@ class ClassEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ]
         return np.concatenate(parts, axis=1)
 
+    def widths(self, X: NDArray[np.float64]) -> list[int]:
+        """Return how many columns are made of each column of training rows."""
+        hot = set(self.columns) if self.encoding == "one_hot" else set()
+        return [len(np.unique(column)) if index in hot else 1 for index, column in enumerate(X.T)]
+
     def _encoded(self, codes: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
         same = codes[:, np.newaxis] == known
         if self.encoding == "one_hot":
@@ -124,8 +130,13 @@ def with_classes(
     encoding
         How they enter the estimator; with ``codes`` it takes them for numbers.
     """
+    directions = estimator.get_params().get(DIRECTIONS)
+    steps = list(estimator.steps) if isinstance(estimator, Pipeline) else [("learner", estimator)]
     if encoding == "codes" or not classes:
-        return estimator
+        # Only what sees the target knows whether directions are wanted of more than two classes.
+        wrapped = directions is not None and is_classifier(estimator)
+        return Chain(steps, directions=directions) if wrapped else estimator
+    balanced = isinstance(estimator, Chain) and estimator.balanced
     columns = tuple(index for index, name in enumerate(covariates) if name in classes)
     names = tuple(covariates[index] for index in columns)
     most = None
@@ -133,4 +144,4 @@ def with_classes(
         estimator = estimator.set_params(**{_NATIVE: list(columns)})
         most = estimator.get_params().get("max_bins")
     encoder = ClassEncoder(columns, names=names, encoding=encoding, most=most)
-    return Pipeline([("classes", encoder), ("learner", estimator)])
+    return Chain([("classes", encoder), *steps], directions=directions, balanced=balanced)

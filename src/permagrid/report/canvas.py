@@ -17,9 +17,12 @@ from matplotlib.colors import (
     LinearSegmentedColormap,
     ListedColormap,
     Normalize,
+    to_rgb,
 )
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend as MarksLegend
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from permagrid.products.legend import Legend
@@ -88,11 +91,15 @@ def styled(draw: Callable[_Parameters, Figure]) -> Callable[_Parameters, bytes]:
 
 
 def _legend_colours(figure: Figure) -> NDArray[np.uint8]:
-    """Return all colours of the legends in a figure: those of its maps and bars."""
+    """Return all colours of the legends in a figure: those of its maps, bars and named marks."""
     drawn = [artist.get_cmap() for artist in figure.findobj() if isinstance(artist, ScalarMappable)]
     maps = [cmap for cmap in {id(cmap): cmap for cmap in drawn}.values() if cmap.N <= _SHADES]
     shades = [np.asarray(cmap(np.arange(cmap.N), bytes=True))[:, :3] for cmap in maps]
-    return np.concatenate([np.zeros((0, 3), np.uint8), *shades])
+    keys = [key for artist in figure.findobj(MarksLegend) for key in artist.legend_handles]
+    faces = [key.get_markerfacecolor() for key in keys if isinstance(key, Line2D)]
+    named = [to_rgb(face) for face in faces if isinstance(face, str | tuple) and face != "none"]
+    marks = np.round(np.reshape(named, (-1, 3)) * 255).astype(np.uint8)
+    return np.concatenate([marks, *shades])
 
 
 def new_figure(width: float, height: float) -> Figure:

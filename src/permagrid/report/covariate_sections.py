@@ -6,6 +6,7 @@ from typing import Any
 
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import fold_label, fold_order, words
+from permagrid.report.covariate_words import how_made
 from permagrid.report.gain_figures import gain_figure
 from permagrid.report.metrics import METRICS, ScoreFormat, main_metric
 from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section, count, table
@@ -37,7 +38,7 @@ def covariate_grid(summary: Mapping[str, Any]) -> Grid | None:
         [
             Cell(str(item["name"]), _subtitle(item)),
             Cell(unit_label(str(item.get("units", ""))) or str(item.get("units") or "–")),
-            Cell(_how(item)),
+            Cell(how_made(item)),
             Cell(str(item.get("years") or "–"), "used for every epoch" if item.get("static") else ""),
             Cell(str(item.get("source") or "–")),
         ]
@@ -50,27 +51,6 @@ def _subtitle(item: Mapping[str, Any]) -> str:
     long_name = str(item.get("long_name") or "")
     said = [] if long_name == item["name"] else [long_name]
     return "; ".join([*said, *([] if item.get("predictor", True) else ["not seen by learners"])])
-
-
-def _how(item: Mapping[str, Any]) -> str:
-    """Return method and settings in one line, without paths, which stand in the study file."""
-    settings = {
-        key: value
-        for key, value in (item.get("settings") or {}).items()
-        if value not in (None, "", False, [], "auto")
-        and not key.endswith(("path", "paths", "variable", "crs"))
-    }
-    notes = [str(note) for note in (item.get("notes") or {}).values() if note not in settings.values()]
-    said = ", ".join([*(f"{words(key)} {_written(value)}" for key, value in settings.items()), *notes])
-    return f"{words(str(item['method']))}: {said}" if said else words(str(item["method"]))
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key} {_written(inner)}" for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return "; ".join(map(_written, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _gain_part(gains: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> Part:

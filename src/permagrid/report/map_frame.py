@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colorbar import Colorbar
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
@@ -22,6 +23,8 @@ from permagrid.report.basemap import Bounds, Line, basemap, graticule, kilometre
 from permagrid.report.canvas import INK, NODATA, QUIET, colormap
 from permagrid.report.raster import MapImage
 
+MAPPED = "#e3e8dc"
+"""Colour of cells with data where their values are not shown."""
 _HALO = [patheffects.withStroke(linewidth=2.0, foreground="white", alpha=0.85)]
 
 
@@ -131,10 +134,24 @@ def draw_frame(axes: Axes, image: MapImage, *, labels: bool = True, coasts: bool
     axes.set_yticks([])
 
 
+def draw_mapped(axes: Axes, image: MapImage, *, edge: bool) -> None:
+    """Shade the cells of `image` that hold data, with a line around them or without."""
+    left, bottom, right, top = image.bounds
+    shade = np.where(np.isfinite(image.values), 0.0, np.nan)
+    axes.imshow(
+        np.ma.masked_invalid(shade),
+        cmap=ListedColormap([MAPPED]),
+        extent=(left, right, bottom, top),
+        zorder=0,
+    )
+    if edge:
+        _data_edge(axes, image, 0.6)
+
+
 def _data_edge(axes: Axes, image: MapImage, width: float) -> None:
     """Draw a line around the cells that hold data: the coast of a world that is not the Earth."""
     missing = ~np.isfinite(image.values)
-    if not missing.any() or missing.all():
+    if not missing.any() or missing.all() or min(missing.shape) < 2:
         return
     left, bottom, right, top = image.bounds
     height, across = missing.shape

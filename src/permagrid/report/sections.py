@@ -14,11 +14,12 @@ from permagrid.report.canvas import words
 from permagrid.report.classes_text import unseen_rows
 from permagrid.report.map_sections import MapLayer, is_virtual, used_sites, variable_legend
 from permagrid.report.metrics import on_all_sites, quoted_row
-from permagrid.report.page import Folded, Part, Picture, Section, count, number
+from permagrid.report.page import Folded, Part, Picture, Section, count
 from permagrid.report.raster import read_map
 from permagrid.report.score_figures import confusion_figure, roc_figure, scatter_figure, score_figure
 from permagrid.report.scores_text import fold_sentences, score_grids, subset_words
 from permagrid.report.site_figures import flags_by_site, site_map_figure
+from permagrid.report.site_text import site_counts
 
 
 def published_learner(study: Mapping[str, Any]) -> str | None:
@@ -41,7 +42,7 @@ def site_section(
     maps: Sequence[MapLayer],
 ) -> Section:
     """Return where the sites lie, in the CRS of the maps, and what each test flagged."""
-    crs = read_map(maps[0].path, max_pixels=10_000).crs if maps else None
+    mapped = read_map(maps[0].path, max_pixels=150_000) if maps else None
     columns = ["test", "site_id", "code", "rows", "reason"]
     flagged = flags_by_site(sites) if len(sites) else pd.DataFrame(columns=columns)
     pictures: tuple[Picture, ...] = ()
@@ -52,39 +53,20 @@ def site_section(
         legend = variable_legend(variable, str(target.get("unit", "")), table["value"], study)
         used = used_sites(predictions, variable)
         shown = "used for training" if used is not None else "kept"
-        others = "; small grey circles: kept, but not used" if used is not None else ""
-        picture = site_map_figure(table, legend, crs=crs, used=used, coasts=not is_virtual(study))
+        others = "; grey circles lack something that the study asks for" if used is not None else ""
+        picture = site_map_figure(table, legend, mapped=mapped, used=used, coasts=not is_virtual(study))
         pictures = (
             Picture(
                 picture,
                 f"Two maps: the sites {shown}, coloured by {legend.inline}, and "
                 f"{count(flagged['site_id'].nunique(), 'flagged site')} marked by test.",
                 f"Left: sites {shown}, coloured by {legend.inline} (mean of all observations){others}. "
-                "Right: sites with flagged rows.",
+                "Right: sites with flagged rows, one mark for each test, those of a site side by "
+                "side; it may be used all the same, with its other rows.",
             ),
         )
-    first = Part(text=_site_counts(summary, sites), figures=pictures)
+    first = Part(text=site_counts(summary, sites, predictions, study), figures=pictures)
     return Section("sites", "Sites and quality", (first, record_text.flag_part(summary, sites, flagged)))
-
-
-def _site_counts(summary: Mapping[str, Any], sites: gpd.GeoDataFrame) -> tuple[str, ...]:
-    """Return how many sites were read, passed the tests, and were used."""
-    counts = summary.get("sites") or {}
-    if counts.get("read") is None or counts.get("kept") is None:
-        return ()
-    text = f"{count(counts['read'], 'site')} were read"
-    if len(sites) and "kept" in sites:
-        passed = int(sites.loc[sites["kept"].astype(bool), "site_id"].nunique())
-        text += f", {number(passed)} have observations that passed the quality tests"
-    text += (
-        f", and {number(counts['kept'])} have what the study asks for (depth, epoch, covariates) and were "
-        "used for training and scoring."
-    )
-    left_out = [
-        f"{count(int(rows), 'site-epoch')} ({reason})"
-        for reason, rows in (counts.get("not_used") or {}).items()
-    ]
-    return (text, f"Left out: {', '.join(left_out)}.") if left_out else (text,)
 
 
 def prediction_section(

@@ -2,18 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import rasterio
 import xarray as xr
 from rasterio.windows import Window
-from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from permagrid.covariates import at_epoch
@@ -27,9 +27,10 @@ from permagrid.products.styles import write_styles
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir
 from permagrid.steps.inputs import code_digest
-from permagrid.steps.scores import candidate, table_digest
+from permagrid.steps.learners import candidate
+from permagrid.steps.scores import table_digest
 from permagrid.study import Study
-from permagrid.validation import Candidate
+from permagrid.validation import Fitted, fit
 
 PROBABILITY = "permafrost_probability"
 COUNTS = ("cells", "clipped_cells", "unseen_class_cells")
@@ -97,10 +98,9 @@ class MapJob:
         self._study, self._stack, self._rundir = study, stack, rundir
         self._stores = [path.name for path in stores]
         self._block, self._workers = block, workers
-        part = next(learner for learner in study.learners if learner.name == study.products.learner)
+        part = next(learner for learner in study.learners if learner.label == study.products.learner)
         self._part, self._chosen = part, candidate(part, study)
-        self._fitted: Any = None
-        self._known: dict[str, Float] = {}
+        self._learned: _Learned | None = None
 
     def make(self, table: pd.DataFrame, advance: Advance) -> list[Map]:
         """Return the maps of every epoch, by the learner fitted to all rows of `table`."""
@@ -116,9 +116,8 @@ class MapJob:
             rundir.reused += [name for v, name in names.items() if v not in missing]
             if missing:
                 rundir.begin(*missing.values())
-                self._fitted = self._fitted or fit(self._chosen, table)
-                self._known = {name: np.unique(table[name].to_numpy(float)) for name in self._chosen.classes}
-                self._predict(missing, epoch, advance, (number * per_epoch, len(study.epochs) * per_epoch))
+                place = number * per_epoch, len(study.epochs) * per_epoch
+                self._predict(self._learn(table), missing, epoch, partial(_later, advance, place))
                 for variable, name in missing.items():
                     rundir.record(name, recipes[variable])
             maps += [self._finished(rundir.path / name, v, epoch) for v, name in names.items()]
@@ -153,31 +152,43 @@ class MapJob:
             "layers": sorted(name for name in self._stores if not any(o in name for o in others)),
         }
 
-    def _predict(self, missing: dict[str, str], epoch: str, advance: Advance, place: tuple[int, int]) -> None:
+    def _learn(self, table: pd.DataFrame) -> "_Learned":
+        if self._learned is None:
+            with threadpool_limits(1):
+                fitted = fit(self._chosen, table)
+            known = {name: np.unique(table[name].to_numpy(float)) for name in fitted.classes}
+            self._learned = _Learned(fitted, known)
+        return self._learned
+
+    def _predict(
+        self, learned: "_Learned", missing: dict[str, str], epoch: str, finished: Callable[[int], None]
+    ) -> None:
         """Predict one epoch into scratch rasters and finish them as products."""
         layers, is_class = at_epoch(self._stack, epoch), self._study.target.kind == "class"
+        fitted = learned.fitted
+        codes = fitted.estimator.classes_ if is_class else None
         scratch = {v: self._rundir.work / f".{Path(n).stem}.partial.tif" for v, n in missing.items()}
         counts, unseen = np.zeros(len(COUNTS), dtype=int), Counter[tuple[str, float]]()
         try:
             with ExitStack() as files:
                 rasters = {v: self._open(files, scratch[v], v) for v in scratch}
                 predictions = predict_blocks(
-                    row_wise(self._fitted, task=self._study.target.kind),
+                    row_wise(fitted.estimator, task=self._study.target.kind),
                     layers,
-                    self._chosen.covariates,
-                    outputs=len(self._fitted.classes_) if is_class else 1,
+                    fitted.covariates,
+                    outputs=1 if codes is None else len(codes),
                     block=self._block,
                     valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
                     workers=self._workers,
-                    known=self._known,
+                    known=learned.known,
                 )
                 for number, part in enumerate(predictions, 1):
                     window = Window.from_slices(*part.window)
                     for variable, raster in rasters.items():
-                        raster.write(self._values(variable, part.values), 1, window=window)
+                        raster.write(_values(variable, part.values, codes), 1, window=window)
                     counts += (part.valid, part.clipped, part.unseen)
                     unseen.update(part.unseen_classes)
-                    advance(place[0] + number, place[1])
+                    finished(number)
             tags = dict(zip(COUNTS, map(str, counts.tolist()), strict=True)) | _unseen_tag(unseen)
             for variable, name in missing.items():
                 self._finish(scratch[variable], self._rundir.path / name, (variable, epoch), tags)
@@ -189,15 +200,6 @@ class MapJob:
         classes = self._legend(variable).kind == "classes"
         dtype, nodata = ("uint8", 255.0) if classes else ("float32", float("nan"))
         return files.enter_context(open_scratch(path, self._stack.odc.geobox, dtype, nodata))
-
-    def _values(self, variable: str, values: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
-        if self._study.target.kind == "value":
-            return values[0]
-        if variable == PROBABILITY:
-            return values[-1]
-        missing = np.isnan(values[0])
-        codes = self._fitted.classes_[np.where(missing, 0.0, values).argmax(axis=0)]
-        return np.where(missing, 255, codes).astype("uint8")
 
     def _finish(self, scratch: Path, path: Path, layer: tuple[str, str], tags: dict[str, str]) -> None:
         study, (variable, epoch) = self._study, layer
@@ -214,19 +216,32 @@ class MapJob:
         )
 
 
+class _Learned(NamedTuple):
+    """The learner fitted to all rows."""
+
+    fitted: Fitted
+    known: Mapping[str, Float]
+
+
+def _later(advance: Advance, place: tuple[int, int], done: int) -> None:
+    advance(place[0] + done, place[1])
+
+
+def _values(variable: str, values: np.ndarray[Any, np.dtype[np.float32]], codes: Float | None) -> Any:
+    """Return what a map holds, from predicted values or probabilities of classes."""
+    if codes is None:
+        return values[0]
+    if variable == PROBABILITY:
+        return values[-1]
+    missing = np.isnan(values[0])
+    return np.where(missing, 255, codes[np.where(missing, 0.0, values).argmax(axis=0)]).astype("uint8")
+
+
 def _unseen_tag(cells: Mapping[tuple[str, float], int]) -> dict[str, str]:
     by_covariate: dict[str, dict[str, int]] = {}
     for (name, code), count in sorted(cells.items()):
         by_covariate.setdefault(name, {})[f"{code:.10g}"] = count
     return {UNSEEN: json.dumps(by_covariate)} if by_covariate else {}
-
-
-def fit(chosen: Candidate, table: pd.DataFrame) -> Any:
-    """Return the learner fitted to all rows."""
-    with threadpool_limits(1):
-        return clone(chosen.estimator).fit(
-            table[list(chosen.covariates)].to_numpy(float), table["value"].to_numpy(float)
-        )
 
 
 def unit_of(variable: str, study: Study) -> str:

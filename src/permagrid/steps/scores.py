@@ -1,7 +1,7 @@
 """Step: every learner under every fold scheme, its out-of-fold predictions kept by digest."""
 
+import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +10,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from permagrid.errors import PermagridError
-from permagrid.learners import build_learner
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir, digest
-from permagrid.steps.inputs import code_digest, predictors
+from permagrid.steps.inputs import code_digest
+from permagrid.steps.learners import candidate
 from permagrid.study import LearnerPart, Study, Subset
 from permagrid.validation import (
     FOLDS,
-    Candidate,
     Comparison,
     Folds,
+    Piece,
     Problem,
-    compare,
+    comparison_of,
     group_gains,
-    out_of_fold,
+    predict_all,
+    refuse_or_classes,
     without_groups,
 )
 
 Float = NDArray[np.float64]
-
-
-def candidate(part: LearnerPart, study: Study) -> Candidate:
-    """Return a learner of the study with the covariates it sees."""
-    names = tuple(predictors(study)) if part.covariates is None else part.covariates
-    classes = tuple(c.name for c in study.covariates if c.kind == "class" and c.name in names)
-    kinds: dict[str, Any] = {"covariates": names, "classes": classes, "encoding": part.classes}
-    estimator = build_learner(part.name, study.target.kind, study.seed, part.keywords, **kinds)
-    return Candidate(estimator, tuple(names), () if part.classes == "codes" else classes)
 
 
 def fold_schemes(table: pd.DataFrame, study: Study) -> list[Folds]:
@@ -60,34 +52,39 @@ def compare_learners(
     PermagridError
         If folds cannot be made or a subset is empty.
     """
-    subsets = [Subset(name="all"), *study.validation.subsets]
-    variants = _group_variants(study)
-    one_part = len(study.validation.folds) * len(study.learners)
-    total = len(subsets) * one_part + len(variants) * len(study.validation.folds)
-    results, names = [], set[str]()
-    for number, subset in enumerate(subsets):
+    parts = []
+    for subset in (Subset(name="all"), *study.validation.subsets):
         inside = (table["value"] >= subset.minimum) & (table["value"] < subset.maximum)
         part = table[inside].reset_index(drop=True)
         if part.empty:
             raise PermagridError(f"validation.subsets: no site-epoch has a value in subset {subset.name}")
-        kept = _Remembered(part, study, rundir, subset.name, advance, (number * one_part, total))
-        results.append(
-            compare(
-                part,
-                {learner.name: candidate(learner, study) for learner in study.learners},
-                fold_schemes(part, study),
-                problem=Problem(study.target.variable, study.target.kind, subset.name),
-                draws=study.validation.bootstrap,
-                seed=study.seed,
-                workers=workers,
-                remember=kept,
-            )
+        parts.append((subset, part, fold_schemes(part, study)))
+    variants = _group_variants(study)
+    spatial = [scheme for scheme in parts[0][2] if scheme.spatial]
+    count = _Count(advance, sum(len(study.learners) * sum(map(len, schemes)) for _, _, schemes in parts))
+    count.total += (len(variants) - 1) * sum(map(len, spatial)) if variants else 0
+    results, names = [], set[str]()
+    for subset, part, schemes in parts:
+        learners = {learner.label: learner for learner in study.learners}
+        kept = _Kept(part, study, rundir, subset.name, learners, schemes)
+        problem = Problem(study.target.variable, study.target.kind, subset.name)
+        candidates = {name: candidate(learner, study) for name, learner in learners.items()}
+        raw = predict_all(
+            candidates,
+            part,
+            schemes,
+            classes=refuse_or_classes(part, schemes, problem),
+            workers=workers,
+            memory=kept,
+            advance=count.part(),
         )
+        draws = {"draws": study.validation.bootstrap, "seed": study.seed}
+        results.append(comparison_of(part, candidates, schemes, raw, problem=problem, **draws))
         names |= kept.names
     gains = pd.DataFrame()
     if variants:
-        kept = _Remembered(table, study, rundir, "all", advance, (len(subsets) * one_part, total))
-        gains = _gains(table, study, results[0].folds, kept, workers=workers)
+        kept = _Kept(table, study, rundir, "all", variants, spatial)
+        gains = _gains(table, study, results[0], kept, workers=workers, advance=count.part())
         names |= kept.names
     rundir.forget("work/folds", names)
     return Comparison(
@@ -95,56 +92,94 @@ def compare_learners(
         pd.concat([result.scores for result in results], ignore_index=True),
         results[0].folds,
         gains,
+        results[0].raw,
     )
 
 
-def _group_variants(study: Study) -> dict[str | None, LearnerPart]:
-    """Return group -> the mapped learner without its covariates, and None -> the learner itself.
+class _Count:
+    """Shows the progress of several parts as one."""
+
+    def __init__(self, advance: Advance, total: int) -> None:
+        self._advance, self._before, self.total = advance, 0, total
+
+    def part(self) -> Callable[[int, int], None]:
+        """Return what the next part tells its progress to."""
+        before = self._before
+
+        def advance(done: int, total: int) -> None:
+            self._before = before + total
+            self._advance(before + done, self.total)
+
+        return advance
+
+
+def _group_variants(study: Study) -> dict[str, LearnerPart]:
+    """Return the mapped learner, and the same without the covariates of each group, by name.
 
     Empty where the study names no groups.
     """
-    part = next((p for p in study.learners if p.name == study.products.learner), None)
+    part = next((p for p in study.learners if p.label == study.products.learner), None)
     if part is None or not study.validation.groups:
         return {}
     groups = {group.name: group.covariates for group in study.validation.groups}
     rest = without_groups(candidate(part, study).covariates, groups)
-    without = {name: part.model_copy(update={"covariates": tuple(left)}) for name, left in rest.items()}
-    variants: dict[str | None, LearnerPart] = {None: part}
-    return variants | without
+    without = {
+        _variant_name(part, name): part.model_copy(update={"covariates": tuple(left)})
+        for name, left in rest.items()
+    }
+    return {part.label: part} | without
 
 
 def _gains(
-    table: pd.DataFrame, study: Study, folds: tuple[Folds, ...], kept: "_Remembered", *, workers: int
+    table: pd.DataFrame,
+    study: Study,
+    whole: Comparison,
+    kept: "_Kept",
+    *,
+    workers: int,
+    advance: Callable[[int, int], None],
 ) -> pd.DataFrame:
     """Return what groups of covariates bring under the folds that hold out sites or blocks."""
-    variants = _group_variants(study)
+    part = next(p for p in study.learners if p.label == study.products.learner)
+    variants = {name: p for name, p in _group_variants(study).items() if name != part.label}
+    schemes = [scheme for scheme in whole.folds if scheme.spatial]
     values = table["value"].to_numpy(float)
-    classes = np.unique(values) if study.target.kind == "class" else None
+    without = predict_all(
+        {name: candidate(variant, study) for name, variant in variants.items()},
+        table,
+        schemes,
+        classes=np.unique(values) if study.target.kind == "class" else None,
+        workers=workers,
+        memory=kept,
+        advance=advance,
+    )
+    groups = {group.name: group.covariates for group in study.validation.groups}
+    names = list(without_groups(candidate(part, study).covariates, groups))
 
     def predicted(group: str | None, scheme: Folds) -> Float:
-        one = candidate(variants[group], study)
-        make = partial(out_of_fold, one, table, scheme, classes=classes, workers=workers)
-        return kept(_variant_name(variants[group], group), scheme.name, make)
+        if group is None:
+            return whole.raw[part.label, scheme.name].values
+        return without[_variant_name(part, group), scheme.name].values
 
-    members = {group.name: ", ".join(group.covariates) for group in study.validation.groups}
     gains = group_gains(
         values,
-        [group for group in variants if group is not None],
-        [scheme for scheme in folds if scheme.spatial],
+        names,
+        schemes,
         predicted,
         task=study.target.kind,
         draws=study.validation.bootstrap,
         seed=study.seed,
     )
+    members = {name: ", ".join(covariates) for name, covariates in groups.items()}
     return gains.assign(covariates=gains["group"].map(members).fillna(""))
 
 
-def _variant_name(part: LearnerPart, group: str | None) -> str:
-    return part.name if group is None else f"{part.name}_without_{group.replace(' ', '_')}"
+def _variant_name(part: LearnerPart, group: str) -> str:
+    return f"{part.label}_without_{group.replace(' ', '_')}"
 
 
-class _Remembered:
-    """Keeps out-of-fold predictions of a learner and a scheme, and shows progress."""
+class _Kept:
+    """Keeps pieces of out-of-fold predictions in the folder of the run, by all that they depend on."""
 
     def __init__(
         self,
@@ -152,44 +187,66 @@ class _Remembered:
         study: Study,
         rundir: RunDir,
         subset: str,
-        advance: Advance,
-        place: tuple[int, int],
+        learners: dict[str, LearnerPart],
+        schemes: list[Folds],
     ) -> None:
-        self._study, self._rundir, self._subset = study, rundir, subset
-        self._advance, self._done, self._total = advance, *place
+        self._rundir, self._subset = rundir, subset
         self.names: set[str] = set()
-        self._data = {name: table_digest(table, [name]) for name in _columns(table, study)}
-        self._learners = {learner.name: learner for learner in study.learners}
-        self._learners |= {_variant_name(part, group): part for group, part in _group_variants(study).items()}
-        self._folds = {
-            scheme.name: digest([[t.tolist() for t in pair] for pair in scheme])
-            for scheme in fold_schemes(table, study)
-        }
+        places = {name: table_digest(table, [name]) for name in ("longitude", "latitude")}
+        groups = digest([table["site_group"].tolist(), table["epoch"].tolist()])
+        folds = {scheme.name: digest([[t.tolist() for t in pair] for pair in scheme]) for scheme in schemes}
+        data = {name: table_digest(table, [name]) for name in _columns(table, study)}
+        self._ingredients = {}
+        for name, part in learners.items():
+            chosen = candidate(part, study)
+            # What a learner chooses by folds of its own depends on where its rows lie.
+            where = [places, groups, _inner(study)] if chosen.choose or chosen.weigh else []
+            for scheme in schemes:
+                self._ingredients[name, scheme.name] = {
+                    "code": code_digest(),
+                    "learner": part.model_dump(mode="json"),
+                    "classes": chosen.classes,
+                    "seed": study.seed,
+                    "task": study.target.kind,
+                    "folds": folds[scheme.name],
+                    "data": [data[column] for column in (*chosen.covariates, "value")],
+                    "where": where,
+                }
 
-    def __call__(self, learner: str, folds: str, make: Callable[[], Float]) -> Float:
-        part = self._learners[learner]
-        chosen = candidate(part, self._study)
-        columns = [*chosen.covariates, "value"]
-        ingredients = {
-            "code": code_digest(),
-            "learner": part.model_dump(mode="json"),
-            "classes": chosen.classes,
-            "seed": self._study.seed,
-            "task": self._study.target.kind,
-            "folds": self._folds[folds],
-            "data": [self._data[name] for name in columns],
-        }
+    def get(self, learner: str, folds: str, piece: int) -> Piece | None:
+        """Return a piece that is kept and was made from the same."""
+        values, choices = self._files(learner, folds, piece)
+        ingredients = self._ingredients[learner, folds]
+        if not all(self._rundir.is_kept(name, ingredients) for name in (values, choices)):
+            return None
+        self._rundir.reused.append(values)
+        found = json.loads((self._rundir.path / choices).read_text(encoding="utf-8"))
+        return Piece(np.asarray(np.load(self._rundir.path / values, allow_pickle=False)), found)
 
-        def write(path: Path) -> None:
+    def put(self, learner: str, folds: str, piece: int, found: Piece) -> None:
+        """Keep a piece."""
+        values, choices = self._files(learner, folds, piece)
+
+        def write_values(path: Path) -> None:
             with path.open("wb") as stream:
-                np.save(stream, make())
+                np.save(stream, found.values)
 
-        name = f"work/folds/{self._subset}_{folds}_{learner}.npy"
-        path = self._rundir.keep(name, ingredients, write)
-        self.names.add(name)
-        self._done += 1
-        self._advance(self._done, self._total)
-        return np.asarray(np.load(path, allow_pickle=False))
+        def write_choices(path: Path) -> None:
+            path.write_text(json.dumps(found.choices), encoding="utf-8")
+
+        ingredients = self._ingredients[learner, folds]
+        self._rundir.keep(values, ingredients, write_values)
+        self._rundir.keep(choices, ingredients, write_choices)
+
+    def _files(self, learner: str, folds: str, piece: int) -> tuple[str, str]:
+        stem = f"work/folds/{self._subset}_{folds}_{learner}_{piece}"
+        names = f"{stem}.npy", f"{stem}.json"
+        self.names.update(names)
+        return names
+
+
+def _inner(study: Study) -> Any:
+    return study.validation.inner.model_dump(mode="json")
 
 
 def _columns(table: pd.DataFrame, study: Study) -> list[str]:

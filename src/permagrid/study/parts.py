@@ -1,7 +1,7 @@
 """The parts of a study file, as frozen models that refuse unknown keys."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -247,12 +247,21 @@ class LearnerPart(PlugIn):
 
     name: str
     """Name in the table of learners."""
+    label: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")] = ""
+    """What it is called in scores and files, where one learner takes part more than once; its name if left
+    out."""
     covariates: tuple[str, ...] | None = None
     """Covariates that it sees; all if left out."""
     classes: Literal["one_hot", "native", "codes"] | None = None
     """How class covariates enter it: a column of 0 and 1 for each class, as classes in a way of its own
     (gradient_boosting has one), or as their codes, for classes in order only; native where possible, else
     one_hot, if left out."""
+
+    @model_validator(mode="after")
+    def _labelled(self) -> Self:
+        if not self.label:
+            object.__setattr__(self, "label", self.name)
+        return self
 
 
 class FoldsPart(PlugIn):
@@ -287,6 +296,8 @@ class Validation(Part):
 
     folds: Annotated[tuple[FoldsPart, ...], Field(min_length=1)]
     """Fold schemes; at least one by site or by block."""
+    inner: FoldsPart = FoldsPart(method="site", n_folds=5)
+    """Folds made of the training rows of every fold, by which learners choose keywords and covariates."""
     bootstrap: Annotated[int, Field(ge=50, le=100_000)] = 1000
     """Draws behind the intervals."""
     subsets: tuple[Subset, ...] = ()

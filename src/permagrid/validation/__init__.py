@@ -1,22 +1,56 @@
 """Folds, scores, and the comparison of learners by out-of-fold predictions."""
 
-from permagrid.validation.comparison import Candidate, Comparison, Problem, compare, out_of_fold
-from permagrid.validation.folds import FOLDS, Folds, block, random, site
+from permagrid.validation.blocks import block
+from permagrid.validation.buffered import buffered_leave_one_out
+from permagrid.validation.candidate import Candidate, Choice, Choose, Fitted, fit
+from permagrid.validation.comparison import (
+    Comparison,
+    Problem,
+    compare,
+    comparison_of,
+    refuse_or_classes,
+    scored,
+)
+from permagrid.validation.distances import FoldDistances, fold_distances, recommended
+from permagrid.validation.folds import FOLDS, Folds
 from permagrid.validation.groups import group_gains, without_groups
+from permagrid.validation.knndm import knndm
+from permagrid.validation.out_of_fold import Memory, Piece, Predicted, out_of_fold, predict_all
+from permagrid.validation.regions import region
 from permagrid.validation.scores import class_scores, value_scores
+from permagrid.validation.split import epoch, holdout, random, site
 
 __all__ = [
     "FOLDS",
     "Candidate",
+    "Choice",
+    "Choose",
     "Comparison",
+    "Fitted",
+    "FoldDistances",
     "Folds",
+    "Memory",
+    "Piece",
+    "Predicted",
     "Problem",
     "block",
+    "buffered_leave_one_out",
     "class_scores",
     "compare",
+    "comparison_of",
+    "epoch",
+    "fit",
+    "fold_distances",
     "group_gains",
+    "holdout",
+    "knndm",
     "out_of_fold",
+    "predict_all",
     "random",
+    "recommended",
+    "refuse_or_classes",
+    "region",
+    "scored",
     "site",
     "value_scores",
     "without_groups",

@@ -1,16 +1,12 @@
-"""Folds: how sites are split into training and test sets, at random, by site, by block."""
+"""Folds: pairs of training and test rows, what is never split, and the table of methods that make them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from pyproj import Transformer
-from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, StratifiedKFold
 
 from permagrid.errors import PermagridError
-from permagrid.grid import chord
 from permagrid.registry import Table
 
 Index = NDArray[np.int_]
@@ -23,26 +19,75 @@ class Folds:
     Raises
     ------
     PermagridError
-        If a row, or for spatial folds a group, lies in the training and the test set of one fold.
+        If a row, or for spatial folds a group, lies in the training and the test set of one fold, if a
+        round tests a row twice, or if a training or test set is empty.
     """
 
     name: str
     """``random``, ``site``, ``block_500km``, ..."""
     method: str
     """How the folds were made, in one sentence."""
-    pairs: tuple[tuple[Index, Index], ...]
-    """Row numbers of train and test set of each fold."""
+    pairs: tuple[tuple[Index, Index], ...] = field(repr=False)
+    """Row numbers of train and test set of each fold, round after round."""
     groups: Index = field(repr=False)
     """For each row the unit that is never split, and that the bootstrap draws."""
     spatial: bool = True
     """Whether test sites are kept apart from training sites."""
+    repeats: int = 1
+    """Rounds, each with the same number of folds; a row is tested at most once in each."""
+    record: Mapping[str, float | int | str] = field(default_factory=dict)
+    """What the method found on its way, such as the range of a variogram or a distance W."""
 
     def __post_init__(self) -> None:
+        if self.repeats < 1 or not self.pairs or len(self.pairs) % self.repeats:
+            raise PermagridError(
+                f"folds: {self.name} has {len(self.pairs)} folds, which are not {self.repeats} equal rounds"
+            )
         units = self.groups if self.spatial else np.arange(len(self.groups))
+        units = np.unique(units, return_inverse=True)[1].ravel()
         for number, (train, test) in enumerate(self.pairs):
-            if np.intersect1d(units[train], units[test]).size:
+            if not len(train) or not len(test):
+                empty = "test" if len(train) else "training"
+                raise PermagridError(f"folds: {self.name} has no {empty} rows in fold {number}")
+            tested = np.zeros(len(units), dtype=bool)
+            tested[units[test]] = True
+            if tested[units[train]].any():
                 what = "group" if self.spatial else "row"
                 raise PermagridError(f"folds: {self.name} trains and tests on one {what} in fold {number}")
+        for number, pairs in enumerate(self.rounds):
+            if np.bincount(np.concatenate([test for _, test in pairs])).max() > 1:
+                raise PermagridError(f"folds: {self.name} tests a row more than once in round {number}")
+
+    @property
+    def rounds(self) -> list[tuple[tuple[Index, Index], ...]]:
+        """The folds of each round, in which a row is tested at most once."""
+        size = len(self.pairs) // self.repeats
+        return [self.pairs[start : start + size] for start in range(0, len(self.pairs), size)]
+
+    @property
+    def all_tested(self) -> bool:
+        """Whether each row is tested in some fold."""
+        return len(np.unique(np.concatenate([test for _, test in self.pairs]))) == len(self.groups)
+
+    def numbers(self, number: int = 0) -> Index:
+        """Return for each row the fold of one round that tests it, from 0; -1 where none does."""
+        out = np.full(len(self.groups), -1)
+        for fold, (_, test) in enumerate(self.rounds[number]):
+            out[test] = fold
+        return out
+
+    def __str__(self) -> str:
+        folds = len(self.pairs) // self.repeats
+        rounds = f" in each of {self.repeats} rounds" if self.repeats > 1 else ""
+        lines = [
+            f"{self.name}: {self.method}",
+            f"{folds} fold{'s' if folds > 1 else ''}{rounds}, {len(self.groups)} rows, "
+            f"{len(np.unique(self.groups))} groups that are never split",
+            f"rows tested per fold: {_span([len(test) for _, test in self.pairs])}",
+            f"rows trained on per fold: {_span([len(train) for train, _ in self.pairs])}",
+        ]
+        lines += [f"{key}: {_written(value)}" for key, value in self.record.items()]
+        return "\n".join(lines)
 
     def __iter__(self) -> Iterator[tuple[Index, Index]]:
         return iter(self.pairs)
@@ -63,128 +108,85 @@ class Folds:
         return len(self.pairs)
 
 
+def _span(counts: Sequence[int]) -> str:
+    return f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{min(counts)}"
+
+
+def _written(value: float | int | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
 FoldMethod = Callable[..., Folds]
 FOLDS: Table[FoldMethod] = Table("folds")
-"""Fold methods ``(sites, *, seed, ...) -> Folds``; `sites` has longitude, latitude and site_group."""
+"""Fold methods ``(sites, domain=None, *, seed, ...) -> Folds``.
+
+`sites` has a row per site and epoch: longitude, latitude, site_group, epoch, value, the covariates, and
+``residual`` where those of a learner are known. `domain` has prediction points drawn from the map in
+proportion to area: longitude, latitude, epoch and the covariates."""
 
 
-@FOLDS.register
-def random(sites: pd.DataFrame, *, n_folds: int = 10, seed: int = 0, stratified: bool = False) -> Folds:
-    """Return folds of rows drawn at random.
-
-    Rows of one site, and sites beside each other, fall into different folds: the score says how well
-    gaps between known rows are filled, and is too good for a map. It never stands alone.
-
-    Parameters
-    ----------
-    sites
-        One row per site and epoch, with ``site_group``.
-    n_folds
-        Number of folds.
-    seed
-        Seed of the draw.
-    stratified
-        Whether the classes in ``value`` have equal shares in all folds.
-
-    Raises
-    ------
-    PermagridError
-        If there are fewer rows than folds, or fewer than two folds.
-    """
-    _enough(len(sites), n_folds, "rows")
-    if not stratified:
-        pairs = KFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(sites)))
-    else:
-        _enough(int(sites["value"].value_counts().min()), n_folds, "rows of the rarest class")
-        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-        pairs = splitter.split(np.zeros(len(sites)), sites["value"].to_numpy())
-    groups = pd.factorize(sites["site_group"])[0]
-    method = f"{n_folds} folds of rows drawn at random"
-    return Folds("random", method, tuple(pairs), groups, spatial=False)
-
-
-@FOLDS.register
-def site(sites: pd.DataFrame, *, n_folds: int = 10, seed: int = 0) -> Folds:
-    """Return folds of whole sites: all rows of a site, in all epochs, are held out together.
-
-    Parameters and errors as `random`.
-    """
-    groups = pd.factorize(sites["site_group"])[0]
-    return Folds("site", f"{n_folds} folds of whole sites", _grouped(groups, n_folds, seed, "sites"), groups)
-
-
-@FOLDS.register
-def block(sites: pd.DataFrame, *, size: float, n_folds: int | None = None, seed: int = 0) -> Folds:
-    """Return folds of square blocks of equal area (Roberts et al. 2017, doi:10.1111/ecog.02881).
+def of_labels(labels: Index) -> tuple[tuple[Index, Index], ...]:
+    """Return the pairs of one round in which each fold is tested against all other rows.
 
     Parameters
     ----------
-    sites
-        One row per site and epoch, with longitude, latitude and ``site_group``.
-    size
-        Side of a block [m].
-    n_folds
-        Number of folds into which the blocks are dealt; each block is a fold of its own if left out.
-    seed
-        Seed of the deal.
-
-    Raises
-    ------
-    PermagridError
-        If there are fewer blocks than folds, or only one block.
-    """
-    groups = blocks_of(sites["longitude"].to_numpy(float), sites["latitude"].to_numpy(float), size)
-    groups = _whole_sites(groups, pd.factorize(sites["site_group"])[0])
-    n_blocks = len(np.unique(groups))
-    name = f"block_{size / 1000:g}km"
-    _enough(n_blocks, 2 if n_folds is None else n_folds, f"blocks of {size / 1000:g} km")
-    if n_folds is None:
-        pairs = tuple(LeaveOneGroupOut().split(np.zeros(len(groups)), groups=groups))
-        return Folds(name, f"each of {n_blocks} blocks of {size / 1000:g} km held out in turn", pairs, groups)
-    method = f"{n_blocks} blocks of {size / 1000:g} km dealt into {n_folds} folds"
-    return Folds(name, method, _grouped(groups, n_folds, seed, "blocks"), groups)
-
-
-def blocks_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64], size: float) -> Index:
-    """Return the number of the equal-area block of `size` metres in which each point lies.
-
-    Blocks are squares in a Lambert azimuthal equal-area projection centred on the points, so they
-    have the same area everywhere and no seam at the antimeridian or the pole. The centre lies in the
-    middle of a block: points closer together than half a block are not cut apart.
+    labels
+        Fold of each row, from 0, shape ``(n,)``.
 
     Examples
     --------
-    >>> blocks_of(np.array([179.9, -179.9, 100.0]), np.array([68.0, 68.0, 60.0]), 500e3).tolist()
-    [1, 1, 0]
+    >>> [(train.tolist(), test.tolist()) for train, test in of_labels(np.array([0, 1, 0]))]
+    [([1], [0, 2]), ([0, 2], [1])]
     """
-    if not 0 < size < np.inf:
-        raise PermagridError(f"folds: block size must be above 0 m, found {size}")
-    middle = chord(longitude, latitude).mean(axis=0)
-    middle = middle / max(float(np.linalg.norm(middle)), 1e-12)
-    centre_latitude = float(np.degrees(np.arcsin(np.clip(middle[2], -1, 1))))
-    centre_longitude = float(np.degrees(np.arctan2(middle[1], middle[0])))
-    equal_area = f"+proj=laea +lat_0={centre_latitude:.1f} +lon_0={centre_longitude:.1f} +datum=WGS84"
-    x, y = Transformer.from_crs("EPSG:4326", equal_area, always_xy=True).transform(longitude, latitude)
-    cells = np.stack([np.floor(np.asarray(x) / size + 0.5), np.floor(np.asarray(y) / size + 0.5)], axis=1)
-    return np.asarray(np.unique(cells, axis=0, return_inverse=True)[1]).ravel()
+    numbers = range(int(labels.max(initial=-1)) + 1)
+    return tuple((np.flatnonzero(labels != fold), np.flatnonzero(labels == fold)) for fold in numbers)
 
 
-def _whole_sites(groups: Index, site_groups: Index) -> Index:
-    """Return blocks such that a site which straddles an edge lies in the block of its first row."""
-    first = pd.Series(groups).groupby(site_groups).transform("first")
-    return np.asarray(pd.factorize(first)[0])
+def deal(count: int, n_folds: int, seed: int, turn: int = 0) -> Index:
+    """Return the fold of each of `count` things that are shuffled and dealt in turn.
+
+    Parameters
+    ----------
+    count
+        How many there are.
+    n_folds
+        Number of folds.
+    seed, turn
+        Seed of the study, and the round for which they are dealt.
+
+    Examples
+    --------
+    >>> np.bincount(deal(7, 3, seed=0)).tolist()
+    [3, 2, 2]
+    """
+    folds = np.empty(count, dtype=int)
+    folds[np.random.default_rng([seed, turn]).permutation(count)] = np.arange(count) % n_folds
+    return folds
 
 
-def _grouped(groups: Index, n_folds: int, seed: int, what: str) -> tuple[tuple[Index, Index], ...]:
-    _enough(len(np.unique(groups)), n_folds, what)
-    splitter = GroupKFold(n_folds, shuffle=True, random_state=seed)
-    return tuple(splitter.split(np.zeros(len(groups)), groups=groups))
+def enough(found: int, needed: int, what: str, *, repeats: int = 1) -> None:
+    """Raise if there are too few of something to be dealt into folds.
 
-
-def _enough(found: int, needed: int, what: str) -> None:
+    Raises
+    ------
+    PermagridError
+        If there are fewer things than folds, fewer than two folds, or less than one round.
+    """
     if needed < 2:
         raise PermagridError(f"folds: n_folds must be 2 or more, found {needed}")
+    if repeats < 1:
+        raise PermagridError(f"folds: repeats must be 1 or more, found {repeats}")
     if found < needed:
         raise PermagridError(
             f"folds: {found} {what} cannot make {needed} folds; use fewer folds or larger data"
         )
+
+
+def called(name: str, n_folds: int, repeats: int) -> str:
+    """Return the name of a scheme, with its rounds where there are several: ``random_40x5``."""
+    return name if repeats == 1 else f"{name}_{repeats}x{n_folds}"
+
+
+def dealt_as(n_folds: int, repeats: int) -> str:
+    """Return the number of folds and rounds in words: ``5 folds``, ``40 times 5 folds``."""
+    return f"{n_folds} folds" if repeats == 1 else f"{repeats} times {n_folds} folds"

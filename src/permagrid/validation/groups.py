@@ -9,13 +9,7 @@ from numpy.typing import NDArray
 
 from permagrid.validation.comparison import Task
 from permagrid.validation.folds import Folds
-from permagrid.validation.scores import (
-    CLASS_METRICS,
-    VALUE_METRICS,
-    class_scores,
-    value_scores,
-    with_intervals,
-)
+from permagrid.validation.scores import CLASS_METRICS, VALUE_METRICS, repeated_scores, with_intervals
 
 Float = NDArray[np.float64]
 
@@ -59,7 +53,7 @@ def group_gains(
         Fold schemes; the same folds serve both sides.
     predicted
         ``(group, folds)`` gives out-of-fold predictions of the learner without a group, or with all of them
-        for None, as `permagrid.validation.out_of_fold` does.
+        for None, as `permagrid.validation.out_of_fold` returns them.
     task
         What is predicted.
     draws, seed
@@ -90,15 +84,9 @@ def _sides(
     values: Float, part: Float, whole: Float, classes: Float | None, weights: Float | None
 ) -> dict[str, Float]:
     """Return every metric without and with the group, and the change, of the same draws."""
-    without, full = (_scores(values, raw, classes, weights) for raw in (part, whole))
+    without, full = (repeated_scores(values, raw, classes, weights) for raw in (part, whole))
     return {
         **{f"without_{metric}": without[metric] for metric in full},
         **{f"with_{metric}": full[metric] for metric in full},
         **{f"change_{metric}": full[metric] - without[metric] for metric in full},
     }
-
-
-def _scores(values: Float, raw: Float, classes: Float | None, weights: Float | None) -> dict[str, Float]:
-    if classes is None:
-        return value_scores(values, raw, weights)
-    return class_scores(np.searchsorted(classes, values), raw.argmax(axis=1), raw, weights)

@@ -1,5 +1,6 @@
 """Scores of pooled out-of-fold predictions, with bootstrap intervals over whole sites or blocks."""
 
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -107,6 +108,49 @@ def class_scores(
     squares = ((probability - truth) ** 2).sum(axis=1) / (2.0 if n_classes == 2 else 1.0)
     scores["brier"] = weights @ squares / weights.sum(axis=1)
     return scores
+
+
+def repeated_scores(
+    observed: Float, predicted: Float, classes: Float | None, weights: Float | None = None
+) -> dict[str, Float]:
+    """Return scores of out-of-fold predictions: pooled within a repeat, and averaged over repeats.
+
+    Parameters
+    ----------
+    observed
+        Values, or classes, shape ``(n,)``.
+    predicted
+        Values, shape ``(repeats, n)``, or probabilities, shape ``(repeats, n, classes)``; NaN where a row was
+        not tested.
+    classes
+        Sorted classes, for a class problem.
+    weights
+        As in `value_scores`.
+
+    Returns
+    -------
+    dict
+        Metric -> values, shape ``(draws,)``.
+
+    Examples
+    --------
+    >>> twice = np.array([[1.0, 2.0, 3.0], [0.0, np.nan, 2.0]])
+    >>> repeated_scores(np.array([0.0, 1.0, 2.0]), twice, None)["mae"]
+    array([0.5])
+    """
+    parts = []
+    for each in predicted:
+        tested = np.isfinite(each if classes is None else each[:, 0])
+        counted = None if weights is None else weights[:, tested]
+        if classes is None:
+            parts.append(value_scores(observed[tested], each[tested], counted))
+        else:
+            truth, guess = np.searchsorted(classes, observed[tested]), each[tested].argmax(axis=1)
+            parts.append(class_scores(truth, guess, each[tested], counted))
+    with warnings.catch_warnings():
+        # A draw may lack a class in every repeat: it has no score, and no interval counts it.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return {name: np.nanmean([part[name] for part in parts], axis=0) for name in parts[0]}
 
 
 def _confusions(observed: Index, predicted: Index, n_classes: int, weights: Float) -> Float:

@@ -25,7 +25,7 @@ from permagrid.covariates.climate.index_options import (
     option_faults,
     without_years,
 )
-from permagrid.covariates.climate.moving_means import window_of
+from permagrid.covariates.climate.moving_means import refuse_years_beyond, window_of
 from permagrid.covariates.climate.seasons import (
     Season,
     Series,
@@ -73,7 +73,8 @@ def annual_indices(request: Request, options: Options, sign: Sign) -> Annual:
     Raises
     ------
     PermagridError
-        If keywords do not go together, files cannot be read, or too few years are complete.
+        If keywords do not go together, files cannot be read, too few years are complete, or the window reads
+        years that the covariate does not cover, as it says.
     """
     name, epoch = f"covariate {request.covariate.name}", request.epoch
     fault = next(option_faults(options), None)
@@ -103,6 +104,7 @@ def annual_indices(request: Request, options: Options, sign: Sign) -> Annual:
     whole = Series(groups[0], dict(sorted(missing.items())))
     what = f"{name}: {' and '.join(options.paths)}"
     attrs["valid_years"] = complete(whole, years, options.minimum_years, what, FIRST_MONTH[sign])
+    refuse_years_beyond(request, options.window, (season.year for season in groups[0]))
     calendars = {season.calendar for season in groups[0]} - {"standard", "proleptic_gregorian"}
     if calendars:
         attrs["calendar"] = ", ".join(sorted(calendars))

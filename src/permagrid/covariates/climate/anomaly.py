@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from permagrid.covariates.climate.moving_means import window_fault, window_of
+from permagrid.covariates.climate.moving_means import (
+    refuse_years_beyond,
+    window_fault,
+    window_of,
+    window_years,
+)
 from permagrid.covariates.table import COVARIATES, Request, Years, pointwise
 from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
@@ -26,7 +31,7 @@ def _window_faults(settings: Mapping[str, Any], files: Sequence[Path]) -> Iterat
 
 
 @COVARIATES.register
-@traits(unit="delta degC", rasters=False, faults=_window_faults)
+@traits(unit="delta degC", rasters=False, years=window_years, faults=_window_faults)
 def zonal_anomaly(
     request: Request,
     *,
@@ -63,7 +68,8 @@ def zonal_anomaly(
     Raises
     ------
     PermagridError
-        If a band is missing or overlaps another, or the table lacks a year of the epoch or the reference.
+        If a band is missing or overlaps another, or the table lacks a year of the epoch or the reference; if
+        the window reads years that the covariate does not cover, as it says.
 
     Notes
     -----
@@ -76,7 +82,9 @@ def zonal_anomaly(
     south, north = edges[order].T
     if (south[1:] < north[:-1]).any():
         raise PermagridError(f"covariate {request.covariate.name}: bands {', '.join(bands)} overlap")
-    means = _band_means(request.path(path), bands, window_of(request.epoch, window))[order]
+    years = window_of(request.epoch, window)
+    refuse_years_beyond(request, window, range(years[0], years[1] + 1))
+    means = _band_means(request.path(path), bands, years)[order]
     if reference is not None:
         means = means - _band_means(request.path(path), bands, (reference[0], reference[1]))[order]
 

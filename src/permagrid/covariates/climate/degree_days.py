@@ -14,7 +14,7 @@ from odc.geo.xr import xr_coords
 from permagrid.covariates.climate.annual_indices import annual_indices
 from permagrid.covariates.climate.index_formulas import MONTH_DAYS, Sign, degree_days
 from permagrid.covariates.climate.index_options import Approximation, Options, index_files, option_faults
-from permagrid.covariates.climate.moving_means import mean_of_valid, valid_count
+from permagrid.covariates.climate.moving_means import mean_of_valid, valid_count, window_years
 from permagrid.covariates.lookup import Resampling
 from permagrid.covariates.table import COVARIATES, Request
 from permagrid.covariates.traits import traits
@@ -45,8 +45,9 @@ def _faults(settings: Mapping[str, Any], files: Sequence[Path]) -> Iterator[str]
     yield from option_faults(Options.of(settings))
 
 
-_FREEZING = {"unit": "degC day", "reads": "degC", "faults": _faults, "files": partial(index_files, sign=-1)}
-_THAWING = {"unit": "degC day", "reads": "degC", "faults": _faults, "files": partial(index_files, sign=1)}
+_KNOWN = {"unit": "degC day", "reads": "degC", "faults": _faults, "years": window_years}
+_FREEZING = {**_KNOWN, "files": partial(index_files, sign=-1)}
+_THAWING = {**_KNOWN, "files": partial(index_files, sign=1)}
 
 
 @COVARIATES.register
@@ -122,8 +123,8 @@ def air_freezing_index(  # noqa: PLR0913
     Raises
     ------
     PermagridError
-        If keywords do not go together, months are missing or stand twice, too few years are complete, or
-        the file is not of temperatures.
+        If keywords do not go together, months are missing or stand twice, too few years are complete, the
+        window reads years that the covariate does not cover, as it says, or the file is not of temperatures.
     """
     options = Options(
         path, with_path, variable, stored_unit, resampling, nodata, crs,

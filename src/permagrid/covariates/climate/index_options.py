@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from permagrid.covariates.climate.index_formulas import Sign
-from permagrid.covariates.climate.moving_means import window_fault
+from permagrid.covariates.climate.moving_means import window_fault, window_years
 from permagrid.covariates.climate.seasons import NamedFile, Step, series_files
 from permagrid.covariates.lookup import Resampling
 from permagrid.covariates.patterns import has_month, of_month
@@ -106,15 +106,12 @@ def index_files(
 
     Where the study says how many years suffice, only those that are there.
     """
-    window, found = settings.get("window"), set()
+    found = set()
     for path in (settings.get("path"), settings.get("with_path")):
         if not isinstance(path, str) or not path or "://" in path:
             continue
         for epoch in epochs if "{year}" in path or "{epoch}" in path else [(0, 0)]:
-            years = epoch
-            if isinstance(window, int) and window_fault(window) is None:
-                middle = sum(epoch) // 2
-                years = middle - window // 2, middle + window // 2
+            years = window_years(settings, epoch)
             named = [root / file.path for file in files_of_index(path, epoch, years, sign)]
             there = [file for file in named if file.exists()]
             found.update(there if settings.get("minimum_years") is not None and there else named)

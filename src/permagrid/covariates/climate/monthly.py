@@ -11,7 +11,13 @@ import xarray as xr
 from odc.geo.xr import xr_coords
 
 from permagrid.covariates.climate.index_formulas import MONTH_DAYS
-from permagrid.covariates.climate.moving_means import mean_of_valid, window_fault, window_of
+from permagrid.covariates.climate.moving_means import (
+    mean_of_valid,
+    refuse_years_beyond,
+    window_fault,
+    window_of,
+    window_years,
+)
 from permagrid.covariates.climate.seasons import (
     NamedFile,
     Season,
@@ -138,7 +144,8 @@ def mean_of_years(request: Request, sources: Sequence[Monthly], measure: Measure
     Raises
     ------
     PermagridError
-        If a file cannot be read, a month stands twice, or too few years are complete.
+        If a file cannot be read, a month stands twice, too few years are complete, or a window reads years
+        that the covariate does not cover, as it says.
     """
     name, epoch = f"covariate {request.covariate.name}", request.epoch
     paths = [path for source in sources for path in source.paths]
@@ -163,6 +170,7 @@ def mean_of_years(request: Request, sources: Sequence[Monthly], measure: Measure
         whole = Series(held[0], dict(sorted(missing.items())))
         what = f"{name}: {' and '.join(paths)}"
         attrs["valid_years"] = complete(whole, years, span.minimum_years, what, span.first_month)
+        refuse_years_beyond(request, span.window, (season.year for season in held[0]))
     annual = [_measured(request, sources, seasons, measure, span) for seasons in zip(*held, strict=True)]
     mean = da.map_blocks(mean_of_valid, *annual, minimum=minimum, dtype=float).astype("float32")
     box = request.geobox
@@ -201,15 +209,11 @@ def monthly_files(
         Month in which its year begins; by default as its keyword ``months`` says.
     """
     begins = first_month or first_month_of(tuple(settings.get("months") or CALENDAR_YEAR))
-    window, found = settings.get("window"), set()
-    usable = window is None or window_fault(window) is None
+    found = set()
     given = [settings.get(key) for key in _PATHS]
     for path in (str(path) for path in given if path and "://" not in str(path)):
         for epoch in epochs if "{year}" in path or "{epoch}" in path else [(0, 0)]:
-            years = epoch
-            if window is not None and usable:
-                middle = sum(epoch) // 2
-                years = middle - window // 2, middle + window // 2
+            years = window_years(settings, epoch)
             named = [root / file.path for file in _files(path, epoch, years, begins)]
             there = [file for file in named if file.exists()]
             found.update(there if settings.get("minimum_years") is not None and there else named)

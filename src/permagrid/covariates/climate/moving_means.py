@@ -1,11 +1,14 @@
 """Means over the years of an epoch or of a window around it, with the number of valid years."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from permagrid.covariates.table import Request
+from permagrid.covariates.times import as_ranges
 from permagrid.covariates.traits import Years
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
@@ -49,6 +52,78 @@ def window_fault(window: int) -> str | None:
     if window >= 1 and window % 2 == 1:
         return None
     return f"window must be an odd number of years, such as 9 for four years on either side; found {window}"
+
+
+def window_years(settings: Mapping[str, Any], epoch: Years) -> Years:
+    """Return first and last year of the window that keywords ask for, or of the epoch if it is not sound.
+
+    Examples
+    --------
+    >>> window_years({"window": 9}, (1998, 2002)), window_years({"window": 8}, (1998, 2002))
+    ((1996, 2004), (1998, 2002))
+    """
+    window = settings.get("window")
+    try:
+        return window_of(epoch, window if isinstance(window, int) else None)
+    except PermagridError:
+        return epoch
+
+
+def years_beyond(window: int | None, read: Iterable[int], epoch: Years, declared: Years | None) -> str | None:
+    """Return that a window reads years which a covariate says that its data do not cover, or None.
+
+    Parameters
+    ----------
+    window
+        Years of the window; None for the epoch, which is compared with the years elsewhere.
+    read
+        Years that are read.
+    epoch
+        First and last year of the epoch.
+    declared
+        First and last year that the data cover, as the covariate says.
+
+    Examples
+    --------
+    >>> years_beyond(9, range(1998, 2007), (2000, 2004), (2000, 2009))
+    'window: 9 reads 1998-1999 for the epoch 2000-2004, but years says that the data cover 2000-2009'
+    """
+    if window is None or declared is None:
+        return None
+    outside = sorted(year for year in read if not declared[0] <= year <= declared[1])
+    if not outside:
+        return None
+    return (
+        f"window: {window} reads {as_ranges(outside)} for the epoch {epoch[0]}-{epoch[1]}, but years says "
+        f"that the data cover {declared[0]}-{declared[1]}"
+    )
+
+
+def refuse_years_beyond(request: Request, window: int | None, read: Iterable[int]) -> None:
+    """Refuse to read years which a covariate says that its data do not cover.
+
+    Parameters
+    ----------
+    request
+        Covariate and epoch.
+    window
+        Years of the window; None for the epoch.
+    read
+        Years that are there to be read.
+
+    Raises
+    ------
+    PermagridError
+        If there are such years: the covariate is then of other years than it says.
+    """
+    years, declared = list(read), request.covariate.years
+    if request.epoch is None or declared is None:
+        return
+    if (why := years_beyond(window, years, request.epoch, declared)) is not None:
+        wider = f"{min(declared[0], *years)}-{max(declared[1], *years)}"
+        raise PermagridError(
+            f"covariate {request.covariate.name}: {why}; set years: {wider}, or a shorter window"
+        )
 
 
 def mean_of_valid(*annual: Float, minimum: int) -> Float:
@@ -114,8 +189,8 @@ def centred_mean(
     Raises
     ------
     PermagridError
-        If the window is even, more years are asked for than it has, or the years are not whole numbers, or
-        stand twice.
+        If the window is even, more years are asked for than it has or than the series has from its first to
+        its last, or the years are not whole numbers, or stand twice.
 
     Examples
     --------
@@ -130,6 +205,7 @@ def centred_mean(
     if not 1 <= minimum <= window:
         raise PermagridError(f"minimum_years must be 1 to {window}, the years of the window; found {minimum}")
     years = _years(annual, dim)
+    _refuse_short(years, window, minimum)
     every = annual.reindex({dim: np.arange(years.min(), years.max() + 1)}).astype(float)
     valid = every.notnull()
     known = every.fillna(0.0)
@@ -160,3 +236,15 @@ def _years(annual: xr.DataArray, dim: str) -> NDArray[Any]:
     if (times > 1).any():
         raise PermagridError(f"year {seen[times > 1][0]:g} stands twice along dimension {dim!r}")
     return years
+
+
+def _refuse_short(years: NDArray[Any], window: int, minimum: int) -> None:
+    """Refuse a series that is shorter than what a mean needs: all means would be NaN."""
+    first, last = int(years.min()), int(years.max())
+    span = last - first + 1
+    if span < minimum:
+        needs = "" if minimum == window else f" of which {minimum} must be there"
+        raise PermagridError(
+            f"a window of {window} years{needs} is longer than the series, which has {span}, {first}-{last}; "
+            f"allowed are a window of up to {span - 1 + span % 2} years, or minimum_years of up to {span}"
+        )

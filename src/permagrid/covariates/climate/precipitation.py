@@ -19,6 +19,7 @@ from permagrid.covariates.climate.monthly import (
     monthly_files,
     span_faults,
 )
+from permagrid.covariates.climate.moving_means import window_years
 from permagrid.covariates.lookup import Resampling
 from permagrid.covariates.table import COVARIATES, Request
 from permagrid.covariates.traits import traits
@@ -46,7 +47,7 @@ def _snow_faults(settings: Mapping[str, Any], files: Sequence[Path] = ()) -> Ite
     yield from span_faults(settings, files)
 
 
-_SUMS = {"unit": "mm", "reads": "mm", "or_reads": (_RATE,)}
+_SUMS = {"unit": "mm", "reads": "mm", "or_reads": (_RATE,), "years": window_years}
 _YEAR = {**_SUMS, "files": monthly_files, "faults": span_faults}
 _SEASON = {**_YEAR, "faults": _season_faults}
 _SNOW = {**_SUMS, "files": partial(monthly_files, first_month=7), "faults": _snow_faults, "rasters": False}
@@ -104,8 +105,8 @@ def annual_precipitation(  # noqa: PLR0913
     Raises
     ------
     PermagridError
-        If months are missing or stand twice, too few years are complete, or the unit is neither a length
-        nor a rate.
+        If months are missing or stand twice, too few years are complete, the unit is neither a length nor a
+        rate, or the window reads years that the covariate does not cover, as it says.
     """
     source = Monthly(path, None, variable, resampling, nodata, crs, _taken_for(request))
     return _sum(request, source, stored_unit, Span(CALENDAR_YEAR, window, minimum_years))

@@ -10,7 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.xr import xr_coords
 
-from permagrid.covariates.climate.moving_means import mean_of_valid, window_fault, window_of
+from permagrid.covariates.climate.moving_means import (
+    mean_of_valid,
+    refuse_years_beyond,
+    window_fault,
+    window_of,
+    window_years,
+)
 from permagrid.covariates.climate.snow_days import Day, Source, days_of, expected_files
 from permagrid.covariates.lazy import Key, lazy_grid
 from permagrid.covariates.lookup import Resampling
@@ -75,6 +81,7 @@ def rule_faults(settings: Mapping[str, Any], files: Sequence[Path] = ()) -> Iter
 @traits(
     unit="day",
     rasters=False,
+    years=window_years,
     files=expected_files,
     faults=rule_faults,
 )
@@ -141,8 +148,8 @@ def snow_cover_days(  # noqa: PLR0913
     Raises
     ------
     PermagridError
-        If keywords contradict each other, a day stands twice, maps differ in their grid, or too few snow
-        years have maps on enough days.
+        If keywords contradict each other, a day stands twice, maps differ in their grid, too few snow years
+        have maps on enough days, or the window reads years that the covariate does not cover, as it says.
     """
     name = request.covariate.name
     if request.epoch is None:
@@ -154,6 +161,8 @@ def snow_cover_days(  # noqa: PLR0913
     source = Source(request.path(path), variable, crs)
     seasons = days_of(source, span)
     held = _enough(name, path, seasons, span, minimum_days, minimum_years)
+    told = (year for year, days in seasons.items() if len(days) >= minimum_days)
+    refuse_years_beyond(request, window, told)
     rule = _Rule(tuple(snow or ()), tuple(unknown), minimum, maximum)
     counted = _counted(source, seasons, rule, None if statistic == "valid_days" else minimum_days)
     brought = request.onto(counted, resampling=resampling).data

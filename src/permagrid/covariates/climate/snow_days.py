@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import xarray as xr
 
-from permagrid.covariates.climate.moving_means import window_of
+from permagrid.covariates.climate.moving_means import window_years
 from permagrid.covariates.patterns import has_day, of_day
 from permagrid.covariates.sources import open_grid
 from permagrid.covariates.table import Years
@@ -103,7 +103,7 @@ def expected_files(settings: Mapping[str, Any], epochs: Sequence[Years], root: P
         return []
     files: set[Path] = set()
     for epoch in epochs:
-        span = _window(epoch, settings["window"])
+        span = window_years(settings, epoch)
         if not has_day(path):
             files.update(root / name for name in _files_of_years(path, span) if _is_there(str(root / name)))
             files.update(root / name for name in _files_of_years(path, epoch))
@@ -116,14 +116,6 @@ def expected_files(settings: Mapping[str, Any], epochs: Sequence[Years], root: P
         for season, held, whole in zip(seasons, there, enough, strict=True):
             files.update(held if whole or sum(enough) >= least else season)
     return sorted(files)
-
-
-def _window(epoch: Years, window: int | None) -> Years:
-    """Return the years that are read; those of the epoch where a window is not sound."""
-    try:
-        return window_of(epoch, window)
-    except PermagridError:
-        return epoch
 
 
 def _files_of_years(path: str, span: Years) -> list[str]:

@@ -16,6 +16,7 @@ from permagrid.covariates.climate.monthly import (
     monthly_files,
     span_faults,
 )
+from permagrid.covariates.climate.moving_means import window_years
 from permagrid.covariates.lookup import Resampling
 from permagrid.covariates.table import COVARIATES, Request, pointwise
 from permagrid.covariates.traits import traits
@@ -25,7 +26,7 @@ from permagrid.units import conversion
 Definition = Literal["half_range", "harmonic"]
 Index = Literal["conrad", "gorczynski"]
 
-_KNOWN = {"reads": "degC", "files": monthly_files, "faults": span_faults}
+_KNOWN = {"reads": "degC", "years": window_years, "files": monthly_files, "faults": span_faults}
 
 
 @COVARIATES.register
@@ -82,7 +83,8 @@ def mean_annual_air_temperature(  # noqa: PLR0913
     Raises
     ------
     PermagridError
-        If months are missing or stand twice, or too few years are complete.
+        If months are missing or stand twice, too few years are complete, or the window reads years that the
+        covariate does not cover, as it says.
     """
     source = Monthly(path, with_path, variable, resampling, nodata, crs, _taken_for(request))
     return _yearly(request, source, mean_of_months, stored_unit, Span(CALENDAR_YEAR, window, minimum_years))

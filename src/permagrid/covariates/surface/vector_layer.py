@@ -163,11 +163,22 @@ def _read(path: Path, layer: str, where: str | None, *, rows: slice | None = Non
             warnings.simplefilter("ignore")
             return gpd.read_file(path, layer=layer, where=where, columns=[], rows=rows, engine="pyogrio")
     except DAMAGE as error:
-        if where is not None:
-            raise PermagridError(
-                f"{path}: where {where!r} cannot be asked of layer {layer} ({sentence(error)})"
-            ) from error
+        if where is None:
+            raise _damaged(path, error) from error
+        # What the library says of it quotes a query that nobody wrote.
+        raise PermagridError(
+            f"{path}: where {where!r} is no condition of SQL on layer {layer}, such as scalerank <= 4; "
+            f"{_attributes(path, layer)}"
+        ) from error
+
+
+def _attributes(path: Path, layer: str) -> str:
+    try:
+        first = gpd.read_file(path, layer=layer, rows=slice(0, 1), engine="pyogrio")
+    except DAMAGE as error:
         raise _damaged(path, error) from error
+    names = [str(name) for name in first.columns if name != "geometry"]
+    return f"its attributes are {', '.join(names)}" if names else "it has no attributes"
 
 
 def _called(layer: str, where: str | None) -> str:

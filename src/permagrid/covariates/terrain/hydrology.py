@@ -172,7 +172,7 @@ def topographic_wetness_index(  # noqa: PLR0913
     least_slope
         Gentler slopes count as this one [m/m].
     flow, convergence, input, distances, analysis, voids, memory
-        As for `total_catchment_area`.
+        As in `total_catchment_area`.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def convergence_index(
     smoothing
         Radius of the disk of cells whose mean is analysed; 0 for none [cell].
     input, distances, analysis, voids, memory
-        As for `total_catchment_area`.
+        As in `total_catchment_area`.
 
     Raises
     ------
@@ -304,9 +304,10 @@ def channel_network_distance(
     request
         Grid, epoch and root folder.
     channel_order
-        Strahler order from which on a stream is a channel. It goes with the size of the cells.
+        Strahler order from which on a stream is a channel. It goes with the size of the cells: order 5 begins
+        where some 350 cells drain together, each order more where four to five times as many do.
     input, distances, analysis, voids, memory
-        As for `total_catchment_area`.
+        As in `total_catchment_area`.
 
     Raises
     ------
@@ -338,9 +339,9 @@ def valley_depth(
     request
         Grid, epoch and root folder.
     ridge_order
-        Strahler order from which on a stream of the ground upside down is a ridge.
+        Strahler order from which on a stream of the ground upside down is a ridge, as ``channel_order``.
     input, distances, analysis, voids, memory
-        As for `total_catchment_area`.
+        As in `total_catchment_area`.
 
     Raises
     ------
@@ -372,10 +373,12 @@ def relative_slope_position(
     ----------
     request
         Grid, epoch and root folder.
-    channel_order, ridge_order
-        As for `channel_network_distance` and `valley_depth`.
+    channel_order
+        As in `channel_network_distance`.
+    ridge_order
+        As in `valley_depth`.
     input, distances, analysis, voids, memory
-        As for `total_catchment_area`.
+        As in `total_catchment_area`.
 
     Raises
     ------
