@@ -687,6 +687,42 @@ def learner_with_an_unknown_covariate(study: Study, folder: Path) -> None:
     study["learners"][1]["covariates"] = ["airr"]
 
 
+@bad("learners[1].covariates[0] (climate_linear): 'air' says predictor: false, so that no learner sees it: ")
+def learner_with_a_covariate_that_is_no_predictor(study: Study, folder: Path) -> None:
+    study["covariates"][0]["predictor"] = False
+
+
+@bad(
+    "validation.groups[0].covariates[1] (terrain): 'elevation' says predictor: false, so that no learner sees "
+    "it: Allowed: air, slope, geology"
+)
+def group_with_a_covariate_that_is_no_predictor(study: Study, folder: Path) -> None:
+    study["covariates"][1]["predictor"] = False
+    study["validation"]["groups"] = [{"name": "terrain", "covariates": ["slope", "elevation"]}]
+
+
+@bad("'hills' is no covariate of random_forest: Allowed: air, elevation, slope, geology")
+def group_with_an_unknown_covariate(study: Study, folder: Path) -> None:
+    study["validation"]["groups"] = [{"name": "terrain", "covariates": ["slope", "hills"]}]
+
+
+@bad("channel_order is 40, which nothing in a grid of ")
+def order_that_no_stream_can_have(study: Study, folder: Path) -> None:
+    study["covariates"].append({"name": "above", "method": "channel_network_distance", "channel_order": 40})
+
+
+@bad("a radius of 1e+09 m is more than half of the longer side of the DEM, ")
+def radius_wider_than_the_dem(study: Study, folder: Path) -> None:
+    study["covariates"].append({"name": "relief", "method": "relief_amplitude", "radius": 1e9})
+
+
+@bad("a distance of 50 m reaches no other cell, as these are ")
+def distance_smaller_than_a_cell(study: Study, folder: Path) -> None:
+    study["covariates"].append(
+        {"name": "whole", "method": "filled", "input": "elevation", "distance": 50, "unit": "m"}
+    )
+
+
 @bad("'gradient_boosting' is not among the learners of this study")
 def maps_by_a_learner_that_is_not_there(study: Study, folder: Path) -> None:
     study["products"]["learner"] = "gradient_boosting"

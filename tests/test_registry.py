@@ -3,10 +3,11 @@
 from importlib.metadata import EntryPoint
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 from pydantic import Field
 
-from permagrid.errors import PermagridError
+from permagrid.errors import PermagridError, did_you_mean
 from permagrid.registry import Table
 
 
@@ -86,6 +87,29 @@ def test_faults_name_keyword_need_and_find(table: Table[Any], keywords: dict[str
     faults = table.faults("example", keywords)
     assert len(faults) == 1
     assert faults[0].startswith(said)
+
+
+def test_numbers_of_numpy_fit(table: Table[Any]) -> None:
+    fitting = {"size": np.float32(5), "count": np.int64(2), "region": np.array([1.0, 2.0])}
+    assert table.faults("example", fitting) == []
+    assert "must be at least 1, found" in table.faults("example", {"size": 1, "count": np.int64(0)})[0]
+
+
+def test_long_lists_show_the_nearest_and_how_many_there_are() -> None:
+    names = ["snow_cover_days", "slope", *(f"layer_{number}" for number in range(11))]
+    said = did_you_mean("snow_days", names)
+    assert said.startswith("did you mean 'snow_cover_days'? Allowed: snow_cover_days, ")
+    assert said.endswith(", ... (13 in all)")
+    assert said.count(",") == 8
+    assert did_you_mean("snow_days", names[:12]) == (
+        f"did you mean 'snow_cover_days'? Allowed: {', '.join(names[:12])}"
+    )
+
+
+def test_lists_keep_their_order_and_sets_are_sorted_by_number() -> None:
+    sizes = ["10m", "5m", "2.5m", "30s"]
+    assert did_you_mean("x", sizes) == "Allowed: 10m, 5m, 2.5m, 30s"
+    assert did_you_mean("x", {*sizes, "all", "2.5km"}) == "Allowed: 2.5km, 2.5m, 5m, 10m, 30s, all"
 
 
 def test_only_keywords_may_be_set_by_a_study(table: Table[Any]) -> None:

@@ -203,7 +203,7 @@ def audit(
     """Find what makes the scores of STUDY look better than they are, or its maps impossible.
 
     Leakage, data where they do not exist, impossible values, too few sites: each finding says how bad it is,
-    where it stands and what to do. No learner is fitted. The status is 1 if a finding is fatal, else 0.
+    where it stands and what to do. No run is needed. The status is 1 if a finding is fatal, else 0.
 
     \b
     Example:

@@ -19,7 +19,7 @@ from permagrid.sites import table as site_table
 from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
 from permagrid.study import CovariateSource, Study
-from permagrid.study.parts import YearSpan
+from permagrid.study.bases import YearSpan
 from permagrid.units import UNITS
 from permagrid.validation import FOLDS
 

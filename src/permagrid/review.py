@@ -1,4 +1,4 @@
-"""The audit of a study before its run: sites and covariates are read, and no learner is fitted."""
+"""The audit of a study before its run: sites and covariates are read, and no learner is compared."""
 
 import json
 import tempfile
@@ -17,7 +17,7 @@ from permagrid.check.grid import geobox_of
 from permagrid.files import write_text
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir
-from permagrid.steps import scores, sites, stack
+from permagrid.steps import folds, sites, stack
 from permagrid.steps.audit import Sample, audit_of
 from permagrid.steps.inputs import Hashes, covariates_of, input_files
 from permagrid.study import Study
@@ -85,9 +85,10 @@ def review(
             table = sites.training_table(reduced, study, cube, covariates)
             used = table[table["excluded"] == ""].reset_index(drop=True)
         with steps.step("folds"):
-            folds = scores.fold_schemes(used, study)
+            domain = folds.domain_of(study, cube)
+            schemes = folds.fold_schemes(used, study, root, domain, workers=workers)
         with steps.step("audit"):
-            return audit_of(study, cube, Sample(flagged, table, folds), settings)
+            return audit_of(study, cube, Sample(flagged, table, schemes, domain), settings)
 
 
 def show_findings(findings: Sequence[Finding], console: Console) -> None:

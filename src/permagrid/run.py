@@ -10,7 +10,9 @@ from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
 from permagrid.steps import files, maps, scores, sites, stack, summary
+from permagrid.steps.folds import domain_of
 from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files, predictors
+from permagrid.steps.learners import mapped
 from permagrid.steps.versions import versions
 from permagrid.study import Study, resolved
 
@@ -84,10 +86,12 @@ def run(
             used = table[table["excluded"] == ""].reset_index(drop=True)
 
         with steps.step("validation") as advance:
-            comparison = scores.compare_learners(used, study, folder, workers=workers, advance=advance)
+            ground = scores.Ground(used, domain_of(study, cube), root, workers)
+            comparison = scores.compare_learners(ground, study, folder, advance=advance)
 
         with steps.step("maps") as advance:
-            job = maps.MapJob(study, cube, folder, layers.values(), block=block, workers=workers)
+            learner = mapped(study, ground.domain)
+            job = maps.MapJob(study, learner, cube, folder, layers.values(), block=block, workers=workers)
             made = job.make(used, advance)
 
         with steps.step("compare with references"):

@@ -190,8 +190,13 @@ def test_faults_are_told_before_any_value_is_computed(folder, keywords, message)
 @pytest.mark.parametrize(
     ("method", "keywords", "message"),
     [
-        ("valley_depth", {"ridge_order": 0}, "ridge_order is a Strahler order, at least 1; found 0"),
-        ("channel_network_distance", {"channel_order": -2}, "channel_order is a Strahler order, at least 1"),
+        ("valley_depth", {"ridge_order": 0}, "ridge_order is a Strahler order, at least 2; found 0"),
+        ("channel_network_distance", {"channel_order": 1}, "channel_order is a Strahler order, at least 2"),
+        ("relative_slope_position", {"ridge_order": 1}, "ridge_order is a Strahler order, at least 2"),
+        ("valley_depth", {"ridge_order": 12}, "ridge_order is 12, .* 64 x 48 cells .* at most 11"),
+        ("channel_network_distance", {"channel_order": 99}, "channel_order is 99, .* at most 11"),
+        ("relative_slope_position", {"channel_order": 99}, "channel_order is 99, .* at most 11"),
+        ("convergence_index", {"smoothing": 33.0}, "smoothing of 33 cells .* DEM, 64 cells; .* at most 32"),
         (
             "convergence_index",
             {"smoothing": 0.5},

@@ -8,6 +8,7 @@ from made_rasters import GRIDS, made, write_tif
 from pyproj import Geod
 
 from permagrid.covariates import Covariate
+from permagrid.covariates.terrain import memory
 from permagrid.errors import PermagridError
 from permagrid.grid import lonlat, make_geobox
 
@@ -46,7 +47,7 @@ def test_it_is_the_nearest_on_the_ground(tmp_path, name):
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 1000), distance=st.floats(1_000, 60_000))
+@given(seed=st.integers(0, 1000), distance=st.floats(10_000, 60_000))
 def test_what_is_there_stays_and_what_is_too_far_is_nodata(seed, distance, tmp_path_factory):
     geobox = make_geobox("EPSG:6931", 10_000, bounds=(0, 0, 120_000, 90_000))
     generator = np.random.default_rng(seed)
@@ -79,6 +80,31 @@ def test_a_distance_of_nothing_is_refused(tmp_path):
     geobox = make_geobox("EPSG:3995", 10_000, bounds=(0, 0, 50_000, 50_000))
     with pytest.raises(PermagridError, match="distance must be above 0 m, found 0"):
         fill(tmp_path, np.ones(geobox.shape, "float32"), geobox, 0.0)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_distance_that_reaches_no_other_cell_is_refused(tmp_path, name):
+    geobox = GRIDS[name][:24, :30]
+    values = np.ones(geobox.shape, "float32")
+    values[::2, ::2] = np.nan
+    longitude, latitude = lonlat(geobox)
+    steps = [
+        SPHERE.inv(longitude[one], latitude[one], longitude[other], latitude[other])[2].min()
+        for one, other in (((slice(1, None),), (slice(-1),)), (np.s_[:, 1:], np.s_[:, :-1]))
+    ]
+    # Where it reaches some cells only, it fills those.
+    assert np.isfinite(fill(tmp_path, values, geobox, 1.05 * min(steps))).sum() > np.isfinite(values).sum()
+    with pytest.raises(PermagridError, match=r"whole: a distance of .* m reaches no other cell, as these are"):
+        fill(tmp_path, values, geobox, 0.9 * min(steps))
+
+
+def test_a_distance_that_takes_more_memory_than_there_is_is_refused(tmp_path, monkeypatch):
+    geobox = make_geobox("EPSG:3995", 1_000, bounds=(0, 0, 300_000, 300_000))
+    values = np.ones(geobox.shape, "float32")
+    monkeypatch.setattr(memory, "available_memory", lambda: 0.004)
+    assert np.isfinite(fill(tmp_path, values, geobox, 2_000.0)).all()
+    with pytest.raises(PermagridError, match="a distance of 1e\\+09 m around a block .* are available: take"):
+        fill(tmp_path, values, geobox, 1e9)
 
 
 def test_units_are_turned_and_never_taken_for_others(tmp_path):

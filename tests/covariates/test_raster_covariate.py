@@ -1,5 +1,9 @@
 """Covariates from rasters: files of years and epochs, time axes, units, sums."""
 
+import pickle
+from copy import deepcopy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -129,6 +133,72 @@ def test_a_sum_needs_covariates_that_are_there_and_not_itself(tmp_path):
     ]
     with pytest.raises(PermagridError, match="no covariate 'p'"):
         varies("p", {one.name: one for one in ring})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"unti": "m"}, "a covariate has no 'unti': did you mean 'unit'? Allowed: name, method, unit, keywords,"),
+        ({"unit": "m", "keyword": {}}, "a covariate has no 'keyword': did you mean 'keywords'?"),
+        ({"unit": "m", "kind": "classes"}, "covariate air: unknown kind 'classes': did you mean 'class'?"),
+        (
+            {"unit": "m", "years": "1980-2019"},
+            "covariate air: years must be the first and the last year, such as (2000, 2004); found '1980-2019'",
+        ),
+        ({"unit": "m", "years": (2000,)}, "covariate air: years must be the first and the last year"),
+        ({"unit": "m", "years": (2004, 2000)}, "covariate air: years must be the first and the last year"),
+        ({"unit": "m", "keywords": "air.tif"}, "covariate air: keywords must be names with values, such as"),
+    ],
+)
+def test_a_covariate_that_is_misspelt_is_refused(fields, message):
+    with pytest.raises(PermagridError) as told:
+        Covariate(name="air", method="raster", **fields)
+    assert str(told.value).startswith(message)
+
+
+def test_a_covariate_can_be_copied_replaced_and_stored():
+    air = Covariate("air", "raster", "degC", {"path": "air.tif"}, years=(1980, 2019))
+    for copy in (deepcopy(air), pickle.loads(pickle.dumps(air)), replace(air, unit="degC")):
+        assert copy == air
+    assert replace(air, years=[1990, 2000]).years == [1990, 2000]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"pth": "air.tif"}, "covariate air: unknown keyword 'pth' of covariate method raster: did you mean"),
+        ({}, "covariate air: covariate method raster needs the keyword 'path'"),
+        ({"path": 5}, "covariate air: keyword 'path' of covariate method raster: needs a text, found the num"),
+        ({"path": "air.tif", "nodata": "none"}, "covariate air: keyword 'nodata' of covariate method raster:"),
+    ],
+)
+def test_keywords_that_the_method_does_not_know_are_refused(tmp_path, keywords, message):
+    air = Covariate("air", "raster", "degC", keywords)
+    with pytest.raises(PermagridError) as told:
+        build("air", {"air": air}, GRID, epoch=None, root=tmp_path)
+    assert str(told.value).startswith(message)
+    total = Covariate("total", "sum_of", "degC", {"inputs": ["air", "air"]})
+    with pytest.raises(PermagridError) as told:
+        build("total", {"air": air, "total": total}, GRID, epoch=None, root=tmp_path)
+    assert str(told.value).startswith(message)
+    total = Covariate("total", "sum_of", "degC", {"inputs": "air"})
+    with pytest.raises(PermagridError, match="covariate total: keyword 'inputs' .* needs a list, found 'air'"):
+        build("total", {"air": air, "total": total}, GRID, epoch=None, root=tmp_path)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    write_tif(tmp_path / "air.tif", np.full(GRID.shape, 5.0), GRID)
+    keywords = {"path": "air.tif", "nodata": np.float32(5.0)}
+    assert np.isnan(made(Covariate("air", "raster", "degC", keywords), GRID, tmp_path).values).all()
+
+
+@pytest.mark.parametrize("epoch", ["2000-2004", 2000, (2000,), (2004, 2000), (2000.5, 2004.5)])
+def test_an_epoch_that_is_no_span_of_years_is_refused(tmp_path, epoch):
+    air = Covariate("air", "raster", "degC", {"path": "air_{epoch}.tif"}, years=(2000, 2004))
+    with pytest.raises(PermagridError) as told:
+        build("air", {"air": air}, GRID, epoch=epoch, root=tmp_path)
+    needed = "epoch must be the first and the last year, such as (2000, 2004); found "
+    assert str(told.value) == f"{needed}{epoch!r}"
 
 
 def test_inputs_by_default_are_known():

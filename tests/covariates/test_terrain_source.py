@@ -174,6 +174,15 @@ def test_smoothing_reaches_a_neighbour_or_is_none(tmp_path, smoothing):
         made(index("plan_curvature", smoothing=smoothing), COARSE, tmp_path, DEM)
 
 
+def test_smoothing_is_narrower_than_the_dem(tmp_path):
+    write_tif(tmp_path / "dem.tif", ridges(), FINE)
+    side = max(FINE.shape)
+    for analysis in ("grid", "source"):
+        wide = index("plan_curvature", smoothing=side / 2 + 2.0, analysis=analysis)
+        with pytest.raises(PermagridError, match="is more than half of the longer side of the DEM"):
+            build(wide.name, {wide.name: wide, "elevation": DEM}, FINE, epoch=None, root=tmp_path)
+
+
 def test_smoothing_takes_the_mean_of_a_disk_first(tmp_path):
     height = np.random.default_rng(6).uniform(0, 40, FINE.shape)
     write_tif(tmp_path / "dem.tif", height, FINE)

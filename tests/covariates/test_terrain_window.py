@@ -9,6 +9,7 @@ from made_rasters import made, write_tif
 from pyproj import Geod
 
 from permagrid.covariates import Covariate, build, resample
+from permagrid.covariates.terrain import memory
 from permagrid.covariates.terrain.disk import disk_of, disk_range, disk_sums, mean_filter
 from permagrid.errors import PermagridError
 from permagrid.grid import lonlat, make_geobox
@@ -159,3 +160,39 @@ def test_a_radius_without_neighbours_is_refused(tmp_path, method, radius):
     small = Covariate("small", method, "m", {"radius": radius})
     with pytest.raises(PermagridError, match=rf"small: a radius of {radius:g} m .* cells are 700.*m long"):
         build("small", {"small": small, "elevation": DEM}, grid, epoch=None, root=tmp_path)
+
+
+@pytest.mark.parametrize("method", ["topographic_position_index", "relief_amplitude"])
+@pytest.mark.parametrize("analysis", ["grid", "source"])
+def test_a_radius_wider_than_the_dem_is_refused(tmp_path, method, analysis):
+    """A small grid may lie in a large DEM, which is what is looked at around it."""
+    dem, grid = GRIDS["UTM"], GRIDS["UTM"][4:8, 5:9]
+    write_tif(tmp_path / "dem.tif", np.zeros(dem.shape), dem)
+    for radius in (5_500.0, 5_700.0, 1e9):
+        wide = Covariate("wide", method, "m", {"radius": radius, "analysis": analysis})
+        if radius < 5_600:
+            assert (made(wide, grid, tmp_path, DEM).values == 0).all()
+            continue
+        with pytest.raises(PermagridError) as told:
+            build("wide", {"wide": wide, "elevation": DEM}, grid, epoch=None, root=tmp_path)
+        assert str(told.value) == (
+            f"covariate wide: a radius of {radius:g} m is more than half of the longer side of the DEM, "
+            "11204 m; it must be at most 5601 m"
+        )
+
+
+def test_a_radius_that_takes_more_memory_than_there_is_is_refused(tmp_path, monkeypatch):
+    grid = GRIDS["UTM"]
+    write_tif(tmp_path / "dem.tif", np.zeros(grid.shape), grid)
+    # What is made of other covariates is as large as they say, which nobody knows before.
+    others = {
+        "raw": Covariate("raw", "raster", "m", {"path": "dem.tif"}),
+        "elevation": Covariate("elevation", "filled", "m", {"input": "raw", "distance": 2_000.0}),
+    }
+    for radius in (1e7, 1e12):
+        far = {"far": Covariate("far", "relief_amplitude", "m", {"radius": radius}), **others}
+        monkeypatch.setattr(memory, "available_memory", lambda: 4.0)
+        with pytest.raises(PermagridError, match=r"far: a radius of .* of memory, but 4 GiB are available: "):
+            build("far", far, grid, epoch=None, root=tmp_path)
+    near = {"near": Covariate("near", "relief_amplitude", "m", {"radius": 3e3}), **others}
+    assert (build("near", near, grid, epoch=None, root=tmp_path).values == 0).all()

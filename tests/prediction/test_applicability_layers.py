@@ -8,7 +8,7 @@ import xarray as xr
 from permagrid.prediction import predict_blocks
 from permagrid.prediction.applicability import fit_applicability
 from permagrid.prediction.applicability_layers import APPLICABILITY_LAYERS, applicability_outputs
-from permagrid.prediction.error_model import Tested, fit_error_model
+from permagrid.prediction.error_model import HeldOut, fit_error_model
 
 NAMES = ("cold", "wet", "high", "soil")
 SHAPE = (143, 97)
@@ -40,7 +40,7 @@ def applicability(request):
 def error_by(applicability, by):
     random = np.random.default_rng(2)
     nearness = getattr(applicability.training, by)
-    return fit_error_model([Tested(random.normal(0, 1, 180), np.zeros(180), nearness)], by=by)
+    return fit_error_model([HeldOut(random.normal(0, 1, 180), np.zeros(180), nearness)], by=by)
 
 
 def layers(predict, stack, **keywords):

@@ -150,9 +150,10 @@ def test_the_scheme_to_quote_resembles_the_map_most_and_tests_every_row():
     schemes = [FOLDS[m](table, points, **METHODS[m]) for m in ("random", "site", "block", "knndm", "epoch")]
     distances = {folds.name: fold_distances(table, folds, points) for folds in schemes}
     assert recommended(distances) == min(distances, key=lambda name: distances[name].wasserstein) == "knndm"
-    dense = table[["longitude", "latitude"]]
-    distances = {folds.name: fold_distances(table, folds, dense) for folds in schemes}
-    assert recommended(distances) == "random"
+    # Of a map of nothing but the sites themselves, at other times, the other schemes tell too little good.
+    known = {folds.name: fold_distances(table, folds, table[["longitude", "latitude"]]) for folds in schemes}
+    assert recommended(known) == "epoch"
+    assert recommended(dict(reversed(distances.items()))) == "knndm"
     out = fold_distances(table, FOLDS["holdout"](table), points)
     with pytest.raises(PermagridError, match="no scheme tests each row"):
         recommended({"holdout": out})
@@ -163,9 +164,9 @@ def test_what_has_no_distances_is_refused_in_one_sentence():
     folds = FOLDS["site"](table, n_folds=4)
     with pytest.raises(PermagridError, match="site is of 40 rows, and there are 39"):
         fold_distances(table[1:], folds, points)
+    alone = FOLDS["random"](table[:4], n_folds=2)
     with pytest.raises(PermagridError, match="all rows lie at one place"):
-        alone = table[:4]
-        fold_distances(alone, FOLDS["random"](alone, n_folds=2), points)
+        fold_distances(table[:4], alone, points)
     with pytest.raises(PermagridError, match="none of 10 prediction points"):
         fold_distances(table, folds, points.assign(latitude=np.nan))
     with pytest.raises(PermagridError, match="no covariate 'snow'"):

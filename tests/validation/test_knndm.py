@@ -2,6 +2,8 @@
 
 import json
 import math
+import time
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +83,7 @@ def plain_area(one, other, weights):
     """Return the area between two distribution functions, the first one weighted."""
     ends = sorted({*one, *other})
     total = 0.0
-    for low, high in zip(ends, ends[1:], strict=False):
+    for low, high in pairwise(ends):
         here = sum(w for x, w in zip(one, weights, strict=True) if x <= low) / sum(weights)
         there = sum(x <= low for x in other) / len(other)
         total += abs(here - there) * (high - low)
@@ -143,17 +145,17 @@ def cloud(kind):
     return (at[:, 0] + 180) % 360 - 180, at[:, 1]
 
 
-@pytest.mark.parametrize("rows_per_site", [1, 3])
+@pytest.mark.parametrize(("rows_per_site", "n_folds", "max_share"), [(1, 4, 0.6), (3, 3, 0.4), (2, 5, 0.3)])
 @pytest.mark.parametrize(
     "kind", ["clustered", "regular", "random", "two clusters far apart", "over the dateline"]
 )
-def test_folds_are_those_of_a_plain_program_of_the_rule(kind, rows_per_site):
+def test_folds_are_those_of_a_plain_program_of_the_rule(kind, rows_per_site, n_folds, max_share):
     longitude, latitude = cloud(kind)
     n, points = len(longitude), domain(120)
     counts = np.ones(n, dtype=int) if rows_per_site == 1 else 1 + np.arange(n) % rows_per_site
     of = np.repeat(np.arange(n), counts)
     table = pd.DataFrame({"site_group": of, "longitude": longitude[of], "latitude": latitude[of]})
-    folds = FOLDS["knndm"](table, points, n_folds=4, max_share=0.6)
+    folds = FOLDS["knndm"](table, points, n_folds=n_folds, max_share=max_share)
     among = great_circle(longitude[:, np.newaxis], latitude[:, np.newaxis], longitude, latitude)
     there = great_circle(
         points["longitude"].to_numpy()[:, np.newaxis],
@@ -166,9 +168,8 @@ def test_folds_are_those_of_a_plain_program_of_the_rule(kind, rows_per_site):
     score = plain_component(np.stack([x, y, np.sin(np.radians(latitude))], axis=1).tolist())
     order = np.lexsort([latitude, longitude])
     listed = among[np.ix_(order, order)].tolist()
-    distance, labels, count = plain_rule(
-        listed, there.min(axis=1).tolist(), score[order].tolist(), counts[order].tolist(), 4, 0.6
-    )
+    situation = (listed, there.min(axis=1).tolist(), score[order].tolist(), counts[order].tolist())
+    distance, labels, count = plain_rule(*situation, n_folds, max_share)
     assert folds.record["clusters"] == count
     assert folds.record["wasserstein"] == pytest.approx(distance, rel=1e-6)
     by_row = np.empty(n, dtype=int)
@@ -176,6 +177,23 @@ def test_folds_are_those_of_a_plain_program_of_the_rule(kind, rows_per_site):
     assert same_parts(folds.numbers().tolist(), by_row[of].tolist())
     told = fold_distances(table, folds, points)
     assert told.wasserstein == pytest.approx(distance, rel=1e-6)
+
+
+def test_a_hundred_numbers_of_clusters_are_tried_evenly_in_their_logarithm():
+    table, tried = clustered(300, 20), []
+    places = table[["longitude", "latitude"]].to_numpy()
+    among = cdist(places, places)
+    cut = tree_clusters(among)
+
+    def watched(count):
+        tried.append(count)
+        return cut(count)
+
+    rule = {"rows": np.ones(300, dtype=int), "n_folds": 5, "max_share": 0.5}
+    match(among, among[0], places[:, 1], watched, **rule)
+    steps = [5 * (298 / 5) ** (turn / 99) for turn in range(100)]
+    assert tried == sorted({round(step) for step in steps})
+    assert [len(np.unique(cut(count))) for count in tried] == tried
 
 
 def test_sites_that_fill_the_map_evenly_are_dealt_at_random():
@@ -192,8 +210,6 @@ def test_sites_that_fill_the_map_evenly_are_dealt_at_random():
 
 def permuted_p_value(here, there):
     """Return the one-sided p-value by all ways of calling the values of two small samples."""
-    from itertools import combinations
-
     both = np.concatenate([here, there])
 
     def above(first):
@@ -306,9 +322,8 @@ def test_prediction_points_without_a_covariate_are_left_out():
 
 
 def test_two_thousand_sites_take_seconds():
-    import time
-
     table, points = sites(2000, rows_per_site=1), domain(1000)
     begin = time.perf_counter()
-    FOLDS["knndm"](table.assign(longitude=table["longitude"].round(-1) + table["air"] / 50), points)
+    folds = FOLDS["knndm"](table.assign(longitude=table["longitude"].round(-1) + table["air"] / 50), points)
+    assert folds.record["clusters"] > 10
     assert time.perf_counter() - begin < 30

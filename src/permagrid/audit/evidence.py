@@ -68,8 +68,10 @@ class LearnerFacts:
     """Keywords that the study sets by hand."""
     covariates: tuple[str, ...] | None = None
     """Covariates that the study picked for it; None for all."""
-    chooses: bool = False
-    """Whether keywords or covariates are chosen within the training rows of each fold."""
+    searches: bool = False
+    """Whether keywords are chosen within the training rows of each fold."""
+    selects: bool = False
+    """Whether covariates are chosen within the training rows of each fold."""
     parameters: int | None = None
     """Free parameters of one fit, where they can be counted."""
 
@@ -130,6 +132,8 @@ class Evidence:
     """Fold schemes on the rows of `training`."""
     learners: tuple[LearnerFacts, ...] = ()
     """Learners that are compared."""
+    inner: str = ""
+    """Method of the folds, within training rows, by which learners choose."""
     screens: tuple[Screen, ...] = ()
     """Quality tests that compare sites with covariates."""
     unused: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -78,7 +78,10 @@ def _nearest_coordinate(column: Float, coordinates: dict[str, Float]) -> tuple[f
     for name, values in coordinates.items():
         if known.sum() < _FEWEST_SITES or np.ptp(column[known]) == 0 or np.ptp(values[known]) == 0:
             continue
-        best = max(best, (abs(float(np.corrcoef(column[known], values[known])[0, 1])), name))
+        correlation = abs(float(np.corrcoef(column[known], values[known])[0, 1]))
+        # The same but for rounding is no better: the plainer name comes first.
+        if correlation > best[0] + 1e-9:
+            best = (correlation, name)
     return best
 
 

@@ -17,8 +17,8 @@ from permagrid.grid import Float, cells_of, inside_region
 from permagrid.sites.identity import site_groups
 from permagrid.sites.readers import READERS
 from permagrid.sites.table import VARIABLES
+from permagrid.steps.folds import fold_schemes, looks_at_the_map
 from permagrid.steps.inputs import covariates_of, source_files
-from permagrid.steps.scores import fold_schemes
 from permagrid.steps.sites import read_sources, reduce_observations
 from permagrid.study import Finding, Location, SourceTable, Study
 from permagrid.units import conversion, implausible
@@ -116,7 +116,7 @@ class Tables:
             return
         yield from _classes(study, valid)
         if "validation" in sound:
-            yield from _validation(study, valid)
+            yield from _validation(study, valid, self._root)
 
     def _inside(self, rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         longitude, latitude = rows["longitude"].to_numpy(float), rows["latitude"].to_numpy(float)
@@ -215,7 +215,7 @@ def _classes(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
         )
 
 
-def _validation(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
+def _validation(study: Study, valid: gpd.GeoDataFrame, root: Path) -> Iterator[Finding]:
     valid = valid.assign(site_group=site_groups(valid, distance=study.sites.same_place))
     parts: dict[Location, gpd.GeoDataFrame] = {("validation", "folds"): valid}
     for index, subset in enumerate(study.validation.subsets):
@@ -231,11 +231,11 @@ def _validation(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
             parts[place] = part.reset_index(drop=True)
     for place, part in parts.items():
         for index, folds in enumerate(study.validation.folds):
-            if list(named(FOLDS, (), folds.method, folds.keywords)):
+            if looks_at_the_map(folds) or list(named(FOLDS, (), folds.method, folds.keywords)):
                 continue
             alone = study.validation.model_copy(update={"folds": (folds,)})
             try:
-                fold_schemes(part, study.model_copy(update={"validation": alone}))
+                fold_schemes(part, study.model_copy(update={"validation": alone}), root)
             except PermagridError as error:
                 here = (*place, index) if place[-1] == "folds" else place
                 yield Finding(here, str(error).removeprefix("folds: "))

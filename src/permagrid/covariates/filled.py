@@ -12,6 +12,7 @@ from scipy.spatial import KDTree
 
 from permagrid.covariates.resample import BlockInfo, chunked
 from permagrid.covariates.table import COVARIATES, Request
+from permagrid.covariates.terrain.memory import GIB, refuse_beyond
 from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, chord, lonlat, lonlat_of, place_in
@@ -22,6 +23,8 @@ _RADIUS = 6371008.8
 _SAME = 1e-12
 """Cells whose distances differ by less are equally far: the upper left one is taken [radii]."""
 _MOST_TIES = 8
+_BYTES_PER_CELL = 12
+"""What a cell of a block and of the ring around it takes at least."""
 
 
 @COVARIATES.register
@@ -46,13 +49,14 @@ def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
     ------
     PermagridError
         If the covariate is unknown or of another kind or dimension, or the distance does not reach from one
-        cell to the next.
+        cell to the next, or farther than memory allows.
     """
     if not distance > 0:
         raise PermagridError(
             f"covariate {request.covariate.name}: distance must be above 0 m, found {distance:g}"
         )
     geobox, whole = request.geobox, request.whole
+    _refuse_distance(request, distance)
     row, column = place_in(geobox, whole)
     # Faults in the files show now, not when the first block is computed.
     request.build(input, geobox)
@@ -84,6 +88,27 @@ def filled(request: Request, *, input: str, distance: float) -> xr.DataArray:
         name=f"filled-{uuid4().hex}",
     )
     return xr.DataArray(data, coords=xr_coords(geobox), dims=geobox.dimensions)
+
+
+def _refuse_distance(request: Request, distance: float) -> None:
+    """Refuse a distance that reaches no cell anywhere, or farther than memory allows."""
+    whole, name = request.whole, request.covariate.name
+    middles = [(0.5, size - 0.5) for size in whole.shape]
+    smallest = min(_smallest_steps(whole, middles[0], middles[1]))
+    # Cells are measured in places, between which they may be smaller by a little.
+    if np.isfinite(smallest) and distance < 0.99 * smallest:
+        raise PermagridError(
+            f"covariate {name}: a distance of {distance:g} m reaches no other cell, as these are "
+            f"{smallest:.4g} m apart or more; it must be at least as long as a cell"
+        )
+    rows, columns = (max(chunked(size)) for size in whole.shape)
+    down, along = _reach(whole, (0, rows), (0, columns), distance)
+    refuse_beyond(
+        None,
+        (rows + 2 * down) * (columns + 2 * along) * _BYTES_PER_CELL / GIB,
+        f"covariate {name}: a distance of {distance:g} m around a block of {rows} x {columns} cells",
+        "take a shorter distance, or fill the input on a coarser grid",
+    )
 
 
 def _conversion(request: Request, input: str) -> tuple[float, float]:
@@ -125,16 +150,24 @@ def _reach(
     whole: GeoBox, rows: tuple[int, int], columns: tuple[int, int], distance: float
 ) -> tuple[int, int]:
     """Return how many cells down and along the rows are needed so that all within the distance are there."""
+    steps = zip(_smallest_steps(whole, rows, columns), whole.shape, strict=True)
+    # A tenth more, as cells shrink from one place to the next.
+    cells = [int(min(np.ceil(1.1 * distance / smallest) + 1, size)) for smallest, size in steps]
+    return cells[0], cells[1]
+
+
+def _smallest_steps(whole: GeoBox, rows: tuple[float, float], columns: tuple[float, float]) -> list[float]:
+    """Return the shortest steps down and along the rows in 9 x 9 places of a part of a grid [m]."""
     row, column = (
         axis.ravel() for axis in np.meshgrid(np.linspace(*rows, 9), np.linspace(*columns, 9), indexing="ij")
     )
     here, below, beside = (
         chord(*lonlat_of(whole, row + dr, column + dc)) for dr, dc in ((0, 0), (1, 0), (0, 1))
     )
-    cells = []
-    for other, size in ((below, whole.shape[0]), (beside, whole.shape[1])):
+    found = []
+    for other in (below, beside):
         step = np.linalg.norm(other - here, axis=-1) * _RADIUS
-        smallest = np.nanmin(np.where(step > 0, step, np.nan)) if np.isfinite(step).any() else np.inf
-        # A tenth more, as cells shrink from one place to the next.
-        cells.append(int(min(np.ceil(1.1 * distance / smallest) + 1, size)))
-    return cells[0], cells[1]
+        found.append(
+            float(np.nanmin(np.where(step > 0, step, np.nan))) if np.isfinite(step).any() else np.inf
+        )
+    return found

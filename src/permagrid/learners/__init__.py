@@ -5,14 +5,19 @@ from permagrid.learners import (
     boosting,
     discriminant,
     gaussian_process,
+    kriging,
     linear,
     neighbours,
     network,
+    process,
+    process_kudryavtsev,
+    process_residual,
     support_vectors,
     trees,
 )
 from permagrid.learners.chain import Chain, scaled
 from permagrid.learners.classes import ClassEncoder, ClassEncoding
+from permagrid.learners.prefixes import prefix_predictions
 from permagrid.learners.setting import LEARNERS, Setting, Task
 from permagrid.learners.table import build_learner
 from permagrid.learners.traits import Traits, traits, traits_of
@@ -30,9 +35,14 @@ __all__ = [
     "build_learner",
     "discriminant",
     "gaussian_process",
+    "kriging",
     "linear",
     "neighbours",
     "network",
+    "prefix_predictions",
+    "process",
+    "process_kudryavtsev",
+    "process_residual",
     "scaled",
     "support_vectors",
     "traits",

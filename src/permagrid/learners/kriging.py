@@ -1,7 +1,8 @@
 """Regression kriging: a learner's trend, and the kriging of what it leaves over."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,8 +96,21 @@ def regression_kriging(  # noqa: PLR0913
             )
     trend, columns = nested(name, "learner", learner, setting, without=coordinates)
     places = tuple(setting.covariates.index(each) for each in coordinates) if setting.covariates else (0, 1)
-    kriging = {"nugget": nugget, "length": length, "mean": mean, "residuals": residuals, "n_folds": n_folds}
-    return RegressionKriging(trend, columns, places, variogram=variogram, seed=setting.seed, kriging=kriging)
+    options = Options(variogram, nugget, length, mean, residuals, n_folds, setting.seed)
+    return RegressionKriging(trend, columns, places, options)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How residuals are kriged: the keywords of `regression_kriging`."""
+
+    variogram: Shape = "exponential"
+    nugget: float | None = None
+    length: float | None = None
+    mean: Literal["zero", "unknown"] = "zero"
+    residuals: Literal["out_of_fold", "in_sample"] = "out_of_fold"
+    n_folds: int = 10
+    seed: int = 0
 
 
 class RegressionKriging(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -107,15 +121,11 @@ class RegressionKriging(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     trend
         Learner of the trend.
     columns
-        Places of the columns that it sees.
+        Places of the columns that it sees; all if None.
     coordinates
         Places of the columns of longitude and latitude [degree].
-    variogram
-        Shape of the variogram.
-    seed
-        Seed of the folds.
-    kriging
-        The other keywords of `regression_kriging`.
+    options
+        How residuals are kriged.
 
     Attributes
     ----------
@@ -131,15 +141,11 @@ class RegressionKriging(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         trend: Any,
-        columns: Sequence[int] | None,
+        columns: Sequence[int] | None = None,
         coordinates: Sequence[int] = (0, 1),
-        *,
-        variogram: Shape = "exponential",
-        seed: int = 0,
-        kriging: dict[str, Any] | None = None,
+        options: Options | None = None,
     ) -> None:
-        self.trend, self.columns, self.coordinates = trend, columns, coordinates
-        self.variogram, self.seed, self.kriging = variogram, seed, kriging
+        self.trend, self.columns, self.coordinates, self.options = trend, columns, coordinates, options
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the trend, the variogram of its residuals, and the field.
@@ -149,10 +155,12 @@ class RegressionKriging(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         PermagridError
             If coordinates are none, or there are too many places.
         """
+        options = self.options or Options()
         rows, values = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-        settings = {"nugget": None, "length": None, "mean": "zero", "residuals": "out_of_fold", "n_folds": 10}
-        settings |= self.kriging or {}
-        weights = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        if weights is not None:
+            counted = weights > 0
+            rows, values, weights = rows[counted], values[counted], weights[counted] / weights.mean()
         places, group = self._places(rows)
         if len(places) > _MOST:
             raise PermagridError(
@@ -160,18 +168,17 @@ class RegressionKriging(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 f"found {len(places)}"
             )
         self.n_features_in_ = rows.shape[1]
-        self.trend_ = fitted(self.trend, seen(rows, self.columns), values, sample_weight)
-        honest = self._out_of_fold(rows, values, sample_weight, group, settings["n_folds"])
-        averaged, counts, within = _averages(honest, weights, group, len(places))
-        found = fit_variogram(
-            places, averaged, self.variogram, nugget=settings["nugget"], length=settings["length"]
+        self.trend_ = fitted(self.trend, seen(rows, self.columns), values, weights)
+        left = self._out_of_fold(rows, values, weights, group, options)
+        means = _Means.of(left, weights, group, len(places))
+        variogram = fit_variogram(
+            places, means.values, options.variogram, nugget=options.nugget, length=options.length
         )
-        if settings["residuals"] == "in_sample":
-            averaged, *_ = _averages(
-                values - self.trend_.predict(seen(rows, self.columns)), weights, group, len(places)
-            )
-        noise = _noise(found, counts, within)
-        self.field_ = krige(places, averaged, noise, found, ordinary=settings["mean"] == "unknown")
+        if options.residuals == "in_sample":
+            left = values - self.trend_.predict(seen(rows, self.columns))
+        averaged = _Means.of(left, weights, group, len(places)).values
+        noise = means.noise(variogram.nugget)
+        self.field_ = krige(places, averaged, noise, variogram, ordinary=options.mean == "unknown")
         return self
 
     @property
@@ -198,50 +205,55 @@ class RegressionKriging(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         points = self._points(rows)
         if not np.isfinite(points).all():
             raise PermagridError("regression_kriging: a training row has no longitude or latitude")
-        # Half a metre: what differs by less is one place, written with other digits.
+        # To the metre: digits beyond it are those of the writing.
         _, first, group = np.unique(np.round(points), axis=0, return_index=True, return_inverse=True)
         return points[first], group.ravel()
 
     def _out_of_fold(
-        self, rows: Float, values: Float, weights: ArrayLike | None, group: Any, n_folds: int
+        self, rows: Float, values: Float, weights: Float | None, group: Any, options: Options
     ) -> Float:
         """Return the residuals of rows whose place the trend was not fitted to."""
         many = int(group.max()) + 1
         if many < 2:
             return np.asarray(values - self.trend_.predict(seen(rows, self.columns)))
         # By place, so that the folds do not hang on the order of the rows.
-        fold = np.random.default_rng(self.seed).permutation(many)[group] % min(n_folds, many)
-        given = None if weights is None else np.asarray(weights, dtype=float)
+        fold = np.random.default_rng(options.seed).permutation(many)[group] % min(options.n_folds, many)
         out = np.empty(len(values))
         for each in np.unique(fold):
             test = fold == each
-            part = fitted(
-                self.trend,
-                seen(rows[~test], self.columns),
-                values[~test],
-                None if given is None else given[~test],
-            )
+            own = None if weights is None else weights[~test]
+            part = fitted(self.trend, seen(rows[~test], self.columns), values[~test], own)
             out[test] = values[test] - part.predict(seen(rows[test], self.columns))
         return out
 
 
-def _averages(values: Float, weights: Float, group: Any, many: int) -> tuple[Float, Float, float]:
-    """Return mean, weight and, of all places together, the variance of values within places."""
-    counts = np.bincount(group, weights, many)
-    sound = np.maximum(counts, 1e-300)
-    means = np.bincount(group, weights * values, many) / sound
-    rows = np.bincount(group, minlength=many)
-    freedom = int(np.sum(rows - 1))
-    within = float(np.sum(weights * (values - means[group]) ** 2) / freedom) if freedom > 0 else 0.0
-    return means, sound, within
+class _Means(NamedTuple):
+    """Values of rows as means of their places."""
 
+    values: Float
+    """Mean of each place."""
+    weights: Float
+    """Weight of each place."""
+    within: float
+    """Variance of the values of one place, of all places together."""
 
-def _noise(variogram: Variogram, counts: Float, within: float) -> Float:
-    """Return the variance of the mean of each place that is no part of the field.
+    @classmethod
+    def of(cls, values: Float, weights: Float | None, group: Any, many: int) -> "_Means":
+        """Return the means of values by place."""
+        each = np.ones(len(values)) if weights is None else weights
+        total = np.bincount(group, each, many)
+        means = np.bincount(group, each * values, many) / total
+        freedom = len(values) - many
+        within = float(np.sum(each * (values - means[group]) ** 2) / freedom) if freedom > 0 else 0.0
+        return cls(means, np.asarray(total, dtype=float), within)
 
-    The nugget of the means is what rows of a place scatter, less where there are many, and the rest.
-    """
-    inverse = 1.0 / counts
-    typical = float(np.mean(inverse))
-    scatter = min(within * typical, variogram.nugget)
-    return np.asarray(variogram.nugget - scatter + scatter * inverse / typical)
+    def noise(self, nugget: float) -> Float:
+        """Return the variance of each mean that is no part of the field.
+
+        The nugget of the means is what rows of one place scatter, less where there are many, and the rest,
+        which is the same for all.
+        """
+        inverse = 1.0 / self.weights
+        typical = float(np.mean(inverse))
+        scatter = min(self.within * typical, nugget)
+        return np.asarray(nugget - scatter + scatter * inverse / typical)

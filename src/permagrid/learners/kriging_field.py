@@ -17,9 +17,12 @@ RADIUS = 6371008.8
 
 _SHAPES: tuple[Shape, ...] = ("exponential", "spherical", "matern")
 _BINS = 20
+_FINEST = 500.0
+"""Reach of a variogram over its finest distance."""
 _LENGTHS = 80
 _FEWEST = 20
 """Fewest pairs in a bin of distances."""
+_ROOT_3 = 3.0**0.5
 _SMALLEST = 1e-10
 """Nugget without which the equations of near places could not be solved, as a share of the sill."""
 
@@ -51,8 +54,8 @@ def _correlation(distance: float, shape: int, length: float) -> float:
     if shape == 0:
         return float(np.exp(-share))
     if shape == 1:
-        return 1.0 - 1.5 * share + 0.5 * share**3 if share < 1.0 else 0.0
-    scaled = 3.0**0.5 * share
+        return 1.0 - 1.5 * share + 0.5 * share * share * share if share < 1.0 else 0.0
+    scaled = _ROOT_3 * share
     return (1.0 + scaled) * float(np.exp(-scaled))
 
 
@@ -90,12 +93,11 @@ def empirical_variogram(points: Float, values: Float) -> tuple[Float, Float, Flo
 
     Notes
     -----
-    Matheron's estimator, up to half the largest distance along any axis. Bins widen with distance, as
-    places lie in clusters: from a fifth of the distance below which lie the twentieth part of the nearest
-    neighbours... and each holds 20 pairs or more.
+    Matheron's estimator, up to half of the places' extent along the longest axis. Bins widen with distance,
+    as places lie in clusters, and are joined until each holds 20 pairs.
     """
     reach = 0.5 * float(np.max(points.max(axis=0) - points.min(axis=0)))
-    edges = np.concatenate([[0.0], np.geomspace(reach / 500.0, reach * (1.0 + 1e-9), _BINS)])
+    edges = np.concatenate([[0.0], np.geomspace(reach / _FINEST, reach * (1.0 + 1e-9), _BINS)])
     sums = np.zeros((3, len(edges) - 1))
     _pairs(points, values, edges, sums)
     merged: list[Float] = []
@@ -129,15 +131,14 @@ def fit_variogram(
     Notes
     -----
     Weighted least squares of Cressie (1985), doi:10.1007/BF01032109: pairs times the squared relative error,
-    over lengths from a hundredth of the reach of the empirical variogram to its end; nugget and sill
-    are linear in it.
+    over lengths from a 500th of the reach of the empirical variogram to its end.
     """
     spread = float(np.var(values)) if len(values) else 0.0
     if len(points) < 3 or spread == 0.0:
         return Variogram(shape, 0.0, 0.0, length or 1.0)
     pairs, distance, unlike = empirical_variogram(points, values)
     reach = float(distance[-1])
-    tried = [length] if length is not None else np.geomspace(reach / 100.0, reach, _LENGTHS).tolist()
+    tried = [length] if length is not None else np.geomspace(reach / _FINEST, reach, _LENGTHS).tolist()
     best: tuple[float, Variogram] | None = None
     for each in tried:
         rise = 1.0 - Variogram(shape, 0.0, 1.0, each).correlation(distance)

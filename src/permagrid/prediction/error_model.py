@@ -21,7 +21,7 @@ _SHARE = 10
 """Windows beside each other in all rows, where there are enough."""
 
 
-class Tested(NamedTuple):
+class HeldOut(NamedTuple):
     """Rows that the folds of one scheme tested, as an error model learns from them."""
 
     observed: Float
@@ -49,7 +49,7 @@ class ErrorModel:
     windows: Float = field(repr=False)
     """What the function was fitted to: mean nearness and error of moving windows, shape ``(windows, 2)``."""
     rows: int
-    """Tested rows that it rests on; a row that two schemes tested counts twice."""
+    """HeldOut rows that it rests on; a row that two schemes tested counts twice."""
 
     def expected_error(self, nearness: Float) -> Float:
         """Return the expected error, shape ``(n,)``; NaN beyond `reach`, for it is not extrapolated.
@@ -64,14 +64,15 @@ class ErrorModel:
         after = np.minimum(step + 1, self.knots.size - 1)
         width = np.where(after > step, self.knots[after] - self.knots[step], 1.0)
         share = np.clip((at - self.knots[step]) / width, 0.0, 1.0)
-        # From both ends, so that no rounding leads beyond either.
-        error = (1.0 - share) * self.errors[step] + share * self.errors[after]
+        ends = self.errors[step], self.errors[after]
+        # Rounding may lead a little beyond the far end, and then the function would turn there.
+        error = np.clip(ends[0] + share * (ends[1] - ends[0]), np.minimum(*ends), np.maximum(*ends))
         known = at <= self.reach if self.by == "di" else at >= self.reach
         return np.where(known, error, np.nan)
 
 
 def fit_error_model(
-    tested: Sequence[Tested],
+    tested: Sequence[HeldOut],
     *,
     measure: Measure = "rmse",
     by: Nearness = "di",
@@ -111,7 +112,7 @@ def fit_error_model(
     --------
     >>> di = np.linspace(0.0, 1.0, 200)
     >>> error = np.where(np.arange(200) % 2, 1.0, -1.0) * (0.5 + di)
-    >>> model = fit_error_model([Tested(error, np.zeros(200), di)])
+    >>> model = fit_error_model([HeldOut(error, np.zeros(200), di)])
     >>> model.expected_error(np.array([0.1, 0.5, 0.9, 1.1])).round(2).tolist()
     [0.6, 1.0, 1.4, nan]
     """
@@ -133,7 +134,7 @@ def fit_error_model(
     )
 
 
-def _kept(rows: Tested, measure: Measure, by: Nearness) -> tuple[Float, Float, float]:
+def _kept(rows: HeldOut, measure: Measure, by: Nearness) -> tuple[Float, Float, float]:
     """Return nearness and loss of the rows of a scheme that are used, and how far they reach."""
     observed, predicted, nearness = (np.asarray(part, dtype=float) for part in rows)
     if not observed.shape == predicted.shape == nearness.shape:

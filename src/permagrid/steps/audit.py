@@ -24,18 +24,12 @@ from permagrid.audit import (
 )
 from permagrid.covariates import Covariate
 from permagrid.covariates.table import varies
-from permagrid.errors import PermagridError
 from permagrid.learners import LEARNERS
-from permagrid.sites.domain import draw_domain
 from permagrid.sites.quality import FAIL, NOT_EVALUATED, SUSPECT
 from permagrid.steps.inputs import covariates_of, path_patterns, predictors
-from permagrid.steps.learners import candidate
 from permagrid.steps.sites import rows_of_target
 from permagrid.study import LearnerPart, Study
 from permagrid.validation import Folds
-
-PLACES = 1000
-"""Places of the map that the audit looks at."""
 
 _BY_PLACE = frozenset({"coordinates", "elevation_mismatch", "inside_study_region"})
 """Quality tests whose verdict depends on the place, not on the value."""
@@ -52,7 +46,7 @@ class Sample:
     folds: Sequence[Folds]
     """Fold schemes on the rows that are used, in their order."""
     domain: pd.DataFrame | None = None
-    """Places drawn from the map, with covariates; drawn here if None."""
+    """Places drawn from the map, with covariates; what is said of the map needs them."""
     residual: "pd.Series[float] | None" = None
     """Observed less predicted out of fold, of the rows that are used; estimated if None."""
     correlation_range: float | None = None
@@ -102,9 +96,10 @@ def evidence_of(study: Study, stack: xr.Dataset, sample: Sample) -> Evidence:
         epochs=tuple(study.epochs),
         folds=tuple(FoldFacts(f.name, tuple(f.pairs), f.spatial) for f in sample.folds),
         learners=tuple(_learner(part, study, used) for part in study.learners),
+        inner=study.validation.inner.method,
         screens=tuple(_screens(study, sample.flagged, covariates)),
         unused=pd.DataFrame(sample.table[~kept]),
-        domain=_domain(study, stack) if sample.domain is None else sample.domain,
+        domain=sample.domain,
         site_files=tuple(_plain(part.path) for part in (*study.sites.sources, *study.sites.stations)),
         reference_files=tuple(_plain(part.path) for part in _compared(study)),
         cell=cell_side(stack.odc.geobox),
@@ -169,13 +164,15 @@ def _compared(study: Study) -> list[Any]:
 
 
 def _learner(part: LearnerPart, study: Study, used: pd.DataFrame) -> LearnerFacts:
-    chosen = candidate(part, study)
-    columns = sum(used[name].nunique() if name in chosen.classes else 1 for name in chosen.covariates)
+    seen = predictors(study) if part.covariates is None else part.covariates
+    classes = {c.name for c in study.covariates if c.kind == "class"}
+    columns = sum(used[name].nunique() if name in classes else 1 for name in seen)
     return LearnerFacts(
         part.label,
         keywords=tuple(part.keywords),
         covariates=part.covariates,
-        chooses=chosen.choose is not None,
+        searches=part.search is not None,
+        selects=part.selection is not None,
         parameters=_parameters(part, columns, used["value"].nunique() if study.target.kind == "class" else 1),
     )
 
@@ -205,12 +202,3 @@ def _screens(study: Study, flagged: gpd.GeoDataFrame, covariates: Mapping[str, C
         judged = int((code != NOT_EVALUATED).sum())
         found.append(Screen(test, compared, test not in _BY_PLACE, int(dropped.sum()), judged))
     return found
-
-
-def _domain(study: Study, stack: xr.Dataset) -> pd.DataFrame | None:
-    """Return places of the map; None where no cell has all covariates."""
-    names = [name for name in predictors(study) if name in stack]
-    try:
-        return draw_domain(stack, names, PLACES, seed=study.seed)
-    except PermagridError:
-        return None

@@ -1,17 +1,44 @@
-"""Step: the learners of a study as candidates: what each sees, how it is built and what it chooses."""
+"""Step: the learners of a study as candidates: what each sees, how it is built, chosen and weighed."""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import pandas as pd
+
+from permagrid.errors import PermagridError
 from permagrid.learners import build_learner
+from permagrid.learners.traits import traits_of
 from permagrid.steps.inputs import predictors
-from permagrid.study import LearnerPart, Study
-from permagrid.validation import Candidate
+from permagrid.study import Chooser, LearnerPart, Search, Selection, Study
+from permagrid.validation import Candidate, Choose
+from permagrid.validation.inner_folds import FoldsSpec
+from permagrid.validation.objective import Objective
+from permagrid.validation.selection import (
+    chained,
+    combination_selection,
+    forward_selection,
+)
+from permagrid.validation.trials import Judge
+from permagrid.validation.tuning import bayesian_search, grid_search, random_search
+from permagrid.validation.weights import inverse_density, quality
 
 
-def candidate(part: LearnerPart, study: Study) -> Candidate:
-    """Return a learner of the study with the covariates it sees."""
+def candidate(part: LearnerPart, study: Study, domain: pd.DataFrame | None = None) -> Candidate:
+    """Return a learner of the study with the covariates it sees, and how it chooses among them.
+
+    Parameters
+    ----------
+    part, study
+        The learner, and the study it is of.
+    domain
+        Points of the map, where the inner folds look at it.
+
+    Raises
+    ------
+    PermagridError
+        If there is nothing to search, or a keyword is out of its range.
+    """
     names = tuple(predictors(study)) if part.covariates is None else part.covariates
     classes = tuple(c.name for c in study.covariates if c.kind == "class" and c.name in names)
     return Candidate(
@@ -19,7 +46,26 @@ def candidate(part: LearnerPart, study: Study) -> Candidate:
         names,
         keywords=part.keywords,
         classes=() if part.classes == "codes" else classes,
+        choose=_choice(part, study, domain),
+        weigh=_weights(part),
     )
+
+
+def mapped_part(study: Study) -> LearnerPart:
+    """Return the part of a study on the learner whose maps are written."""
+    return next(part for part in study.learners if part.label == study.products.learner)
+
+
+def mapped(study: Study, domain: pd.DataFrame | None = None) -> Candidate:
+    """Return the learner whose maps are written."""
+    return candidate(mapped_part(study), study, domain)
+
+
+def inner_folds(study: Study, domain: pd.DataFrame | None = None) -> FoldsSpec:
+    """Return the folds by which learners of a study choose, made anew of the training rows of every fold."""
+    inner = study.validation.inner
+    keywords = {"seed": study.seed, **inner.keywords}
+    return FoldsSpec(inner.method, keywords, domain if inner.method == "knndm" else None)
 
 
 def _build(
@@ -39,3 +85,58 @@ def _build(
         classes=tuple(name for name in classes if name in covariates),
         encoding=part.classes,
     )
+
+
+def _weights(part: LearnerPart) -> Any:
+    if part.weights is None:
+        return None
+    if not traits_of(part.name).weights:
+        raise PermagridError(f"{part.name} cannot weigh its rows; leave out weights")
+    return (
+        quality
+        if part.weights.rule == "quality"
+        else partial(inverse_density, distance=part.weights.distance)
+    )
+
+
+def _choice(part: LearnerPart, study: Study, domain: pd.DataFrame | None) -> Choose | None:
+    steps = []
+    folds = inner_folds(study, domain)
+    if part.selection is not None:
+        steps.append(_selection(part.selection, _judge(part.selection, study, folds, None), study))
+    if part.search is not None:
+        grown = traits_of(part.name).grown
+        steps.append(_search(part, part.search, _judge(part.search, study, folds, grown), study.seed))
+    return chained(*steps) if steps else None
+
+
+def _judge(chooser: Chooser, study: Study, folds: FoldsSpec, grown: str | None) -> Judge:
+    task = study.target.kind
+    objective = Objective(chooser.metric or ("rmse" if task == "value" else "brier"))
+    if objective.task != task:
+        raise PermagridError(f"metric: {chooser.metric} is not for a target that is a {task}")
+    return Judge(folds, objective, grown, chooser.one_standard_error)
+
+
+def _search(part: LearnerPart, search: Search, judge: Judge, seed: int) -> Any:
+    space = dict(search.space or traits_of(part.name).space)
+    if not space:
+        raise PermagridError(
+            f"{part.name} has no search space of its own; name one, as in space: {{C: [1, 10]}}"
+        )
+    if search.method == "grid":
+        return grid_search(space, judge)
+    make = random_search if search.method == "random" else bayesian_search
+    return make(space, judge, draws=search.draws, seed=seed)
+
+
+def _selection(selection: Selection, judge: Judge, study: Study) -> Any:
+    own = {group.name: group.covariates for group in study.validation.groups}
+    groups = selection.groups if selection.groups is not None else own
+    if selection.method == "combination":
+        return combination_selection(judge, groups)
+    if selection.method == "ranking":
+        return ranking_selection(
+            judge, units=groups, most=selection.most, correlation=selection.correlation, seed=study.seed
+        )
+    return forward_selection(judge, start=selection.start, units=groups, most=selection.most)

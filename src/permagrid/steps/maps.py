@@ -27,10 +27,10 @@ from permagrid.products.styles import write_styles
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir
 from permagrid.steps.inputs import code_digest
-from permagrid.steps.learners import candidate
+from permagrid.steps.learners import mapped_part
 from permagrid.steps.scores import table_digest
 from permagrid.study import Study
-from permagrid.validation import Fitted, fit
+from permagrid.validation import Candidate, Fitted, fit
 
 PROBABILITY = "permafrost_probability"
 COUNTS = ("cells", "clipped_cells", "unseen_class_cells")
@@ -77,8 +77,8 @@ class MapJob:
 
     Parameters
     ----------
-    study, stack, rundir
-        The study, its covariates and its folder.
+    study, learner, stack, rundir
+        The study, the learner it maps by, its covariates and its folder.
     stores
         The kept covariate layers; their names hold the layers' digests.
     block, workers
@@ -88,6 +88,7 @@ class MapJob:
     def __init__(
         self,
         study: Study,
+        learner: Candidate,
         stack: xr.Dataset,
         rundir: RunDir,
         stores: Iterable[Path],
@@ -98,8 +99,7 @@ class MapJob:
         self._study, self._stack, self._rundir = study, stack, rundir
         self._stores = [path.name for path in stores]
         self._block, self._workers = block, workers
-        part = next(learner for learner in study.learners if learner.label == study.products.learner)
-        self._part, self._chosen = part, candidate(part, study)
+        self._part, self._chosen = mapped_part(study), learner
         self._learned: _Learned | None = None
 
     def make(self, table: pd.DataFrame, advance: Advance) -> list[Map]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from permagrid.errors import PermagridError
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir, digest
+from permagrid.steps.folds import distances_of, fold_schemes
 from permagrid.steps.inputs import code_digest
-from permagrid.steps.learners import candidate
+from permagrid.steps.learners import candidate, inner_folds
 from permagrid.study import LearnerPart, Study, Subset
 from permagrid.validation import (
-    FOLDS,
     Comparison,
     Folds,
     Piece,
@@ -31,20 +32,21 @@ from permagrid.validation import (
 Float = NDArray[np.float64]
 
 
-def fold_schemes(table: pd.DataFrame, study: Study) -> list[Folds]:
-    """Return the fold schemes of the study for a table; random folds of classes are stratified."""
-    schemes = []
-    for part in study.validation.folds:
-        keywords = {"seed": study.seed, **part.keywords}
-        if part.method == "random" and study.target.kind == "class":
-            keywords.setdefault("stratified", True)
-        schemes.append(FOLDS[part.method](table, **keywords))
-    return schemes
+@dataclass(frozen=True)
+class Ground:
+    """What a comparison stands on."""
+
+    table: pd.DataFrame
+    """One row per site and epoch."""
+    domain: pd.DataFrame
+    """Points of the map."""
+    root: Path
+    """Folder from which the study's paths start."""
+    workers: int = 1
+    """Folds in work at a time."""
 
 
-def compare_learners(
-    table: pd.DataFrame, study: Study, rundir: RunDir, *, workers: int, advance: Advance
-) -> Comparison:
+def compare_learners(ground: Ground, study: Study, rundir: RunDir, *, advance: Advance) -> Comparison:
     """Return the comparison of all learners, for all sites and for each subset fitted to itself.
 
     Raises
@@ -52,13 +54,14 @@ def compare_learners(
     PermagridError
         If folds cannot be made or a subset is empty.
     """
-    parts = []
+    parts: list[tuple[Subset, Ground, list[Folds]]] = []
     for subset in (Subset(name="all"), *study.validation.subsets):
-        inside = (table["value"] >= subset.minimum) & (table["value"] < subset.maximum)
-        part = table[inside].reset_index(drop=True)
-        if part.empty:
+        inside = (ground.table["value"] >= subset.minimum) & (ground.table["value"] < subset.maximum)
+        rows = ground.table[inside].reset_index(drop=True)
+        if rows.empty:
             raise PermagridError(f"validation.subsets: no site-epoch has a value in subset {subset.name}")
-        parts.append((subset, part, fold_schemes(part, study)))
+        schemes = fold_schemes(rows, study, ground.root, ground.domain, workers=ground.workers)
+        parts.append((subset, replace(ground, table=rows), schemes))
     variants = _group_variants(study)
     spatial = [scheme for scheme in parts[0][2] if scheme.spatial]
     count = _Count(advance, sum(len(study.learners) * sum(map(len, schemes)) for _, _, schemes in parts))
@@ -68,23 +71,23 @@ def compare_learners(
         learners = {learner.label: learner for learner in study.learners}
         kept = _Kept(part, study, rundir, subset.name, learners, schemes)
         problem = Problem(study.target.variable, study.target.kind, subset.name)
-        candidates = {name: candidate(learner, study) for name, learner in learners.items()}
+        candidates = {name: candidate(learner, study, ground.domain) for name, learner in learners.items()}
         raw = predict_all(
             candidates,
-            part,
+            part.table,
             schemes,
-            classes=refuse_or_classes(part, schemes, problem),
-            workers=workers,
+            classes=refuse_or_classes(part.table, schemes, problem),
+            workers=ground.workers,
             memory=kept,
             advance=count.part(),
         )
         draws = {"draws": study.validation.bootstrap, "seed": study.seed}
-        results.append(comparison_of(part, candidates, schemes, raw, problem=problem, **draws))
+        results.append(comparison_of(part.table, candidates, schemes, raw, problem=problem, **draws))
         names |= kept.names
     gains = pd.DataFrame()
     if variants:
-        kept = _Kept(table, study, rundir, "all", variants, spatial)
-        gains = _gains(table, study, results[0], kept, workers=workers, advance=count.part())
+        kept = _Kept(ground, study, rundir, "all", variants, spatial)
+        gains = _gains(ground, study, results[0], kept, advance=count.part())
         names |= kept.names
     rundir.forget("work/folds", names)
     return Comparison(
@@ -93,6 +96,7 @@ def compare_learners(
         results[0].folds,
         gains,
         results[0].raw,
+        distances_of(ground.table, list(results[0].folds), ground.domain),
     )
 
 
@@ -131,25 +135,24 @@ def _group_variants(study: Study) -> dict[str, LearnerPart]:
 
 
 def _gains(
-    table: pd.DataFrame,
+    ground: Ground,
     study: Study,
     whole: Comparison,
     kept: "_Kept",
     *,
-    workers: int,
     advance: Callable[[int, int], None],
 ) -> pd.DataFrame:
     """Return what groups of covariates bring under the folds that hold out sites or blocks."""
     part = next(p for p in study.learners if p.label == study.products.learner)
     variants = {name: p for name, p in _group_variants(study).items() if name != part.label}
     schemes = [scheme for scheme in whole.folds if scheme.spatial]
-    values = table["value"].to_numpy(float)
+    values = ground.table["value"].to_numpy(float)
     without = predict_all(
-        {name: candidate(variant, study) for name, variant in variants.items()},
-        table,
+        {name: candidate(variant, study, ground.domain) for name, variant in variants.items()},
+        ground.table,
         schemes,
         classes=np.unique(values) if study.target.kind == "class" else None,
-        workers=workers,
+        workers=ground.workers,
         memory=kept,
         advance=advance,
     )
@@ -183,7 +186,7 @@ class _Kept:
 
     def __init__(
         self,
-        table: pd.DataFrame,
+        ground: Ground,
         study: Study,
         rundir: RunDir,
         subset: str,
@@ -192,15 +195,16 @@ class _Kept:
     ) -> None:
         self._rundir, self._subset = rundir, subset
         self.names: set[str] = set()
-        places = {name: table_digest(table, [name]) for name in ("longitude", "latitude")}
-        groups = digest([table["site_group"].tolist(), table["epoch"].tolist()])
+        table = ground.table
+        places = digest([table["site_group"].tolist(), table["epoch"].tolist(), _inner(study, ground)])
+        places = digest([places, table_digest(table, ["longitude", "latitude"])])
         folds = {scheme.name: digest([[t.tolist() for t in pair] for pair in scheme]) for scheme in schemes}
         data = {name: table_digest(table, [name]) for name in _columns(table, study)}
         self._ingredients = {}
         for name, part in learners.items():
             chosen = candidate(part, study)
             # What a learner chooses by folds of its own depends on where its rows lie.
-            where = [places, groups, _inner(study)] if chosen.choose or chosen.weigh else []
+            where = places if chosen.choose or chosen.weigh else ""
             for scheme in schemes:
                 self._ingredients[name, scheme.name] = {
                     "code": code_digest(),
@@ -245,8 +249,13 @@ class _Kept:
         return names
 
 
-def _inner(study: Study) -> Any:
-    return study.validation.inner.model_dump(mode="json")
+def _inner(study: Study, ground: Ground) -> list[Any]:
+    folds = inner_folds(study, ground.domain)
+    points = [] if folds.domain is None else [str(name) for name in folds.domain if name != "epoch"]
+    # Also what an observation has beside its covariates, of which weights are made.
+    years = ground.table["n_years"].tolist() if "n_years" in ground.table else []
+    seen = table_digest(folds.domain, points) if folds.domain is not None else ""
+    return [study.validation.model_dump(mode="json")["inner"], seen, years]
 
 
 def _columns(table: pd.DataFrame, study: Study) -> list[str]:

@@ -2,12 +2,20 @@
 
 from permagrid.study.expansion import CovariateSource
 from permagrid.study.file import Draft, draft, parse_study, read_draft, read_study
+from permagrid.study.learning import (
+    Chooser,
+    FoldsPart,
+    LearnerPart,
+    Search,
+    Selection,
+    Subset,
+    Validation,
+    Weights,
+)
 from permagrid.study.parts import (
     CovariatePart,
-    FoldsPart,
     Grid,
     Labels,
-    LearnerPart,
     Metadata,
     Products,
     Reduction,
@@ -16,15 +24,14 @@ from permagrid.study.parts import (
     Sites,
     SourceTable,
     Study,
-    Subset,
     Target,
     Truth,
-    Validation,
     resolved,
 )
 from permagrid.study.places import Finding, Location, Places
 
 __all__ = [
+    "Chooser",
     "CovariatePart",
     "CovariateSource",
     "Draft",
@@ -40,6 +47,8 @@ __all__ = [
     "Reduction",
     "Reference",
     "Sampling",
+    "Search",
+    "Selection",
     "Sites",
     "SourceTable",
     "Study",
@@ -47,6 +56,7 @@ __all__ = [
     "Target",
     "Truth",
     "Validation",
+    "Weights",
     "draft",
     "parse_study",
     "read_draft",

@@ -1,79 +1,11 @@
 """The parts of a study file, as frozen models that refuse unknown keys."""
 
-import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-_EPOCH = re.compile(r"^\s*(\d{4})\s*-\s*(\d{4})\s*$")
-
-Years = tuple[int, int]
-Bounds = tuple[float, float, float, float]
-
-
-def _years(value: object) -> object:
-    if isinstance(value, str) and (match := _EPOCH.match(value)):
-        value = (int(match[1]), int(match[2]))
-    if isinstance(value, list | tuple) and len(value) == 2 and all(type(v) is int for v in value):
-        if value[0] > value[1]:
-            raise ValueError(f"years {value[0]}-{value[1]} run backwards; the first year comes first")
-        return tuple(value)
-    raise ValueError(f"{value!r} is no span of years; write first-last, such as 1980-1984")
-
-
-def _not_reversed(span: tuple[float, float]) -> tuple[float, float]:
-    if span[0] > span[1]:
-        raise ValueError(f"[{span[0]:g}, {span[1]:g}] runs backwards; write [shallowest, deepest]")
-    return span
-
-
-def _ordered(span: tuple[float, float]) -> tuple[float, float]:
-    if span[0] >= span[1]:
-        raise ValueError(f"[{span[0]:g}, {span[1]:g}] is empty; write [lowest, highest]")
-    return span
-
-
-def _on_the_globe(region: Bounds) -> Bounds:
-    west, south, east, north = region
-    written = ", ".join(f"{value:g}" for value in region)
-    if not -90 <= south < north <= 90:
-        raise ValueError(
-            f"[{written}] is no region; write [west, south, east, north] in degrees, "
-            "the south below the north and both within -90 to 90"
-        )
-    if not (-360 <= west <= 360 and -360 <= east <= 360):
-        raise ValueError(f"[{written}] is no region; longitudes lie within -180 to 180, or 0 to 360")
-    return region
-
-
-def _no_keywords(value: object) -> object:
-    return {} if value is None else value
-
-
-YearSpan = Annotated[
-    Years, BeforeValidator(_years, json_schema_input_type=Annotated[str, Field(pattern=_EPOCH.pattern)])
-]
-Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
-Depths = Annotated[tuple[float, float], AfterValidator(_not_reversed)]
-Region = Annotated[Bounds, AfterValidator(_on_the_globe)]
-Keywords = Annotated[dict[str, Any], BeforeValidator(_no_keywords)]
-
-
-class Part(BaseModel):
-    """A part of a study: frozen, and unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class PlugIn(BaseModel):
-    """A part that names a function of a table; its other keys are that function's keywords."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-    @property
-    def keywords(self) -> dict[str, Any]:
-        """Keyword arguments for the function."""
-        return dict(self.model_extra or {})
+from permagrid.study.bases import Bounds, Depths, Keywords, Part, PlugIn, Region, Span, YearSpan
+from permagrid.study.learning import LearnerPart, Validation
 
 
 class Metadata(Part):
@@ -198,7 +130,7 @@ class Sites(Part):
     """Tables of weather stations, read for labels.station_absences only."""
     region: Region | None = None
     """west, south, east, north [degree]: only sites inside take part."""
-    quality: dict[str, Keywords] = {"coordinates": {}, "gross_range": {}, "near_duplicates": {}}
+    quality: dict[str, Keywords] = Field({"coordinates": {}, "gross_range": {}, "near_duplicates": {}})
     """Quality tests by name, with their keywords; none deletes a row."""
     exclude_suspect: bool = False
     """Whether rows flagged suspect are left out beside those that fail."""
@@ -240,70 +172,6 @@ class Sampling(Part):
     """The site's cell, a bilinear mean, or the nearest cell that has all covariates."""
     distance: Annotated[float, Field(ge=0)] = 0.0
     """How far rule nearest may look [m]."""
-
-
-class LearnerPart(PlugIn):
-    """One learner; keys beside those below are its keywords."""
-
-    name: str
-    """Name in the table of learners."""
-    label: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")] = ""
-    """What it is called in scores and files, where one learner takes part more than once; its name if left
-    out."""
-    covariates: tuple[str, ...] | None = None
-    """Covariates that it sees; all if left out."""
-    classes: Literal["one_hot", "native", "codes"] | None = None
-    """How class covariates enter it: a column of 0 and 1 for each class, as classes in a way of its own
-    (gradient_boosting has one), or as their codes, for classes in order only; native where possible, else
-    one_hot, if left out."""
-
-    @model_validator(mode="after")
-    def _labelled(self) -> Self:
-        if not self.label:
-            object.__setattr__(self, "label", self.name)
-        return self
-
-
-class FoldsPart(PlugIn):
-    """One fold scheme; keys beside method are its keywords."""
-
-    method: str
-    """Name in the table of folds."""
-
-
-class Subset(Part):
-    """A part of the sites for which the comparison is made once more, fitted to that part alone."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
-    """Name in the score table."""
-    minimum: float = float("-inf")
-    """Lowest target value of the part."""
-    maximum: float = float("inf")
-    """Highest target value of the part, exclusive."""
-
-
-class CovariateGroup(Part):
-    """Covariates of one kind, whose worth is shown by scores with and without them."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
-    """Name in the report."""
-    covariates: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Names of its covariates."""
-
-
-class Validation(Part):
-    """How honest the scores are."""
-
-    folds: Annotated[tuple[FoldsPart, ...], Field(min_length=1)]
-    """Fold schemes; at least one by site or by block."""
-    inner: FoldsPart = FoldsPart(method="site", n_folds=5)
-    """Folds made of the training rows of every fold, by which learners choose keywords and covariates."""
-    bootstrap: Annotated[int, Field(ge=50, le=100_000)] = 1000
-    """Draws behind the intervals."""
-    subsets: tuple[Subset, ...] = ()
-    """Parts of the sites to be scored for themselves."""
-    groups: tuple[CovariateGroup, ...] = ()
-    """Groups of covariates without which the mapped learner is scored too, on folds by site and by block."""
 
 
 class Products(Part):

@@ -11,6 +11,7 @@ from permagrid.grid import Float, chord
 from permagrid.validation.buffered import buffered
 from permagrid.validation.folds import FOLDS, Folds, called, deal, dealt_as, enough, of_labels
 from permagrid.validation.places import Index, Places, places_of, strata
+from permagrid.validation.variogram import fit_variogram
 
 Shape = Literal["square", "hexagon"]
 
@@ -100,7 +101,7 @@ def block(  # noqa: PLR0913
         method += f", trained on sites more than {buffer / 1000:g} km away"
         name += f"_buffer_{buffer / 1000:g}km"
     if record:
-        method += f", the effective range of the {record['model']} variogram of the residuals"
+        method += f", {record['size is']}"
     name = called(name, n_folds or n_blocks, repeats)
     return Folds(name, method, pairs, groups[places.place], repeats=repeats, record=record)
 
@@ -165,14 +166,15 @@ def _residual_range(sites: pd.DataFrame, places: Places) -> dict[str, float | in
         raise PermagridError(
             "folds: a size from the residual variogram needs residuals of a learner; give it in metres"
         )
-    from permagrid.validation.variogram import fit_variogram  # noqa: PLC0415
-
     rows = places.order
     longitude, latitude, values = (
         sites[name].to_numpy(float)[rows] for name in ("longitude", "latitude", "residual")
     )
     found = fit_variogram(longitude, latitude, values, places.place[rows])
-    return {"range": found.range_, "model": found.model}
+    told = f"the effective range of the {found.model} variogram of the residuals"
+    if not found.structured:
+        told = "the first lag of the variogram of the residuals, which are alike nowhere"
+    return {"range": found.range_, "size is": told}
 
 
 def _shares(sites: pd.DataFrame, places: Places, groups: Index) -> Float:

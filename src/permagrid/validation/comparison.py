@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from permagrid.errors import PermagridError
 from permagrid.validation.candidate import Candidate
+from permagrid.validation.distances import FoldDistances
 from permagrid.validation.folds import Folds
 from permagrid.validation.out_of_fold import Predicted, predict_all
 from permagrid.validation.scores import repeated_scores, with_intervals
@@ -44,6 +45,8 @@ class Comparison:
     """What groups of covariates bring, from `permagrid.validation.groups`; empty where none was asked for."""
     raw: Mapping[tuple[str, str], Predicted] = field(default_factory=dict, repr=False)
     """Learner and scheme -> predictions as arrays, and what was chosen in each fold."""
+    distances: Mapping[str, FoldDistances] = field(default_factory=dict, repr=False)
+    """Scheme -> how far its test rows are from what was trained on, where the map is known."""
 
 
 def compare(

@@ -93,7 +93,8 @@ def knndm(  # noqa: PLR0913
     Notes
     -----
     Clusters are dealt along the first principal component of the unit vectors (of the features), which has
-    no seam at the antimeridian; its sign is that which makes its largest loading positive.
+    no seam at the antimeridian. Its sign decides the numbers of the folds only: the largest loading is
+    positive.
     """
     if domain is None:
         raise PermagridError("folds: knndm needs prediction points of the map to be made")

@@ -1,6 +1,7 @@
 """Out-of-fold predictions: every row predicted by a learner that did not see its fold."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +15,7 @@ from permagrid.errors import PermagridError
 from permagrid.threads import pool
 from permagrid.validation.candidate import Candidate, Choice, fit
 from permagrid.validation.folds import Folds
+from permagrid.validation.workers import Workers
 
 Float = NDArray[np.float64]
 Tell = Callable[[int, int], None]
@@ -21,6 +23,8 @@ Tell = Callable[[int, int], None]
 
 PIECE = 10
 """Folds whose predictions are kept together: what a killed run loses at most, for each core."""
+_MANY = 200
+"""Fits from which processes are worth their start; before that, threads are."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,8 @@ def predict_all(
     classes
         Sorted classes, for a class problem.
     workers
-        Folds in work at a time, of whichever learner and scheme.
+        Folds in work at a time, of whichever learner and scheme. Long comparisons and learners that choose
+        have processes for them: a script that is no module needs its ``if __name__ == "__main__":``.
     memory
         Keeps pieces, and gives back those that it has.
     advance
@@ -171,9 +176,8 @@ def predict_all(
                     kept[name, scheme.name, number] = found
     done = total - sum(len(pairs) for _, pairs in missing)
     advance(done, total)
-    with threadpool_limits(1), pool(workers) as threads:
-        work = partial(_fold, candidates, table, classes)
-        results = threads.map(work, *zip(*_tasks(missing), strict=True)) if missing else iter(())
+    tasks = list(_tasks(missing))
+    with _results(_Work(candidates, table, classes), tasks, workers) as results:
         for key, pairs in missing:
             folds = []
             for _ in pairs:
@@ -201,15 +205,29 @@ def _tasks(missing: Sequence[tuple[tuple[str, str, int], Any]]) -> Iterator[tupl
             yield name, pair
 
 
-def _fold(
-    candidates: Mapping[str, Candidate],
-    table: pd.DataFrame,
-    classes: Float | None,
-    name: str,
-    pair: tuple[NDArray[np.int_], NDArray[np.int_]],
-) -> Piece:
+class _Work(NamedTuple):
+    """What all tasks share."""
+
+    candidates: Mapping[str, Candidate]
+    table: pd.DataFrame
+    classes: Float | None
+
+
+@contextmanager
+def _results(work: _Work, tasks: Sequence[tuple[str, Any]], workers: int) -> Iterator[Iterator[Piece]]:
+    """Yield the results of tasks in their order, from processes where that is worth their start."""
+    if workers > 1 and (len(tasks) >= _MANY or any(c.choose for c in work.candidates.values())):
+        with Workers(workers, preloaded=["permagrid.learners", __name__]) as processes:
+            yield processes.run(_fold, tasks, shared=work)
+    else:
+        with threadpool_limits(1), pool(workers) as threads:
+            yield threads.map(partial(_fold, work), tasks)
+
+
+def _fold(work: _Work, task: tuple[str, tuple[NDArray[np.int_], NDArray[np.int_]]]) -> Piece:
     """Fit one learner in one fold and predict its test rows."""
-    candidate, (train, test) = candidates[name], pair
+    name, (train, test) = task
+    candidate, table, classes = work.candidates[name], work.table, work.classes
     known, tested = table.iloc[train].reset_index(drop=True), table.iloc[test]
     if classes is not None and known["value"].nunique() == 1:
         only = known["value"].iloc[0]

@@ -105,9 +105,9 @@ def forward_selection(
 ) -> Forward:
     """Return a forward selection of covariates, as `ffs` of CAST does it (Meyer et al. 2018).
 
-    All pairs are tried, then the covariate is added that brings most, until none brings anything, or none more
-    than one standard error of the score where the judge asks for that. With p units these are p (p - 1) / 2
-    pairs: put covariates that say the same into one unit.
+    All pairs are tried, then the covariate is added that brings most, until none brings anything, or none
+    more than one standard error of the score where the judge asks for that. With p units these are
+    p (p - 1) / 2 pairs: put covariates that say the same into one unit.
 
     Parameters
     ----------
@@ -161,13 +161,13 @@ class Combinations:
     def fits(self, n_folds: int, n_covariates: int) -> int:
         """Return how many fits one choice takes, at most; parameters as those of `Forward.fits`."""
         alone = sum(map(len, self.groups.values())) == n_covariates
-        return n_folds * (2 ** len(self.groups) - (1 if alone else 0))
+        return n_folds * ((1 << len(self.groups)) - (1 if alone else 0))
 
 
 def combination_selection(judge: Judge, groups: Units) -> Combinations:
     """Return a selection among all combinations of groups of covariates, the fewest groups first.
 
-    Covariates in no group are always kept. For combinations of single covariates give each a group of its own.
+    Covariates in no group are always kept. For combinations of single covariates each is a group of its own.
 
     Parameters
     ----------

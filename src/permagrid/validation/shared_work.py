@@ -1,6 +1,7 @@
 """One fit for several trials: of trees that are added one after the other, all smaller numbers are known."""
 
 import copy
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -78,7 +79,7 @@ def _counted(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) > 0
 
 
-def can_be_cut(estimator: Any) -> bool:
+def can_be_cut(estimator: Any, *, proba: bool) -> bool:
     """Return whether `predicted_by_parts` knows how to read smaller fits from a fitted estimator.
 
     Examples
@@ -86,23 +87,26 @@ def can_be_cut(estimator: Any) -> bool:
     >>> from sklearn.ensemble import ExtraTreesRegressor
     >>> from sklearn.linear_model import LinearRegression
     >>> rows, values = np.eye(4), np.arange(4.0)
-    >>> [can_be_cut(model.fit(rows, values)) for model in (ExtraTreesRegressor(3), LinearRegression())]
+    >>> models = [model.fit(rows, values) for model in (ExtraTreesRegressor(3), LinearRegression())]
+    >>> [can_be_cut(model, proba=False) for model in models]
     [True, False]
     """
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    return any(hasattr(last, name) for name in ("booster_", "get_booster", "staged_predict", "estimators_"))
+    last, name = _last(estimator), _name(proba)
+    known = hasattr(last, "estimators_") or hasattr(last, f"staged_{name}")
+    return known or _keyword(getattr(last, name)) is not None
 
 
 def predicted_by_parts(estimator: Any, rows: Float, sizes: Sequence[int], *, proba: bool) -> list[Float]:
     """Return what fits with the first 1 to `size` trees would predict, for each size.
 
-    The same bits as those of the smaller fits, since each tree rests on those before it and on nothing else.
+    Each tree rests on those before it and on no later one, so these are the predictions of smaller fits, bit
+    by bit.
 
     Parameters
     ----------
     estimator
-        A fitted estimator that `can_be_cut`: trees of scikit-learn that are averaged or boosted, LightGBM or
-        XGBoost, alone or at the end of a pipeline.
+        A fitted estimator that `can_be_cut`: trees that are averaged or boosted, alone or at the end of a
+        pipeline.
     rows
         Shape ``(n, columns)``.
     sizes
@@ -110,18 +114,30 @@ def predicted_by_parts(estimator: Any, rows: Float, sizes: Sequence[int], *, pro
     proba
         Whether probabilities are wanted, shape ``(n, classes)``, or values, shape ``(n,)``.
     """
-    if hasattr(estimator, "steps"):
-        for _, step in estimator.steps[:-1]:
-            rows = step.transform(rows)
-        estimator = estimator.steps[-1][1]
-    name = "predict_proba" if proba else "predict"
-    if hasattr(estimator, "booster_"):
-        return [np.asarray(getattr(estimator, name)(rows, num_iteration=size)) for size in sizes]
-    if hasattr(estimator, "get_booster"):
-        return [np.asarray(getattr(estimator, name)(rows, iteration_range=(0, size))) for size in sizes]
-    if hasattr(estimator, "estimators_"):
-        return [np.asarray(getattr(_cut(estimator, size), name)(rows)) for size in sizes]
-    return _staged(getattr(estimator, f"staged_{name}")(rows), sizes)
+    for _, step in getattr(estimator, "steps", [])[:-1]:
+        rows = step.transform(rows)
+    last, name = _last(estimator), _name(proba)
+    keyword = _keyword(getattr(last, name))
+    if keyword is not None:
+        parts = [{keyword: (0, size) if keyword == "iteration_range" else size} for size in sizes]
+        return [np.asarray(getattr(last, name)(rows, **part)) for part in parts]
+    if hasattr(last, "estimators_"):
+        return [np.asarray(getattr(_cut(last, size), name)(rows)) for size in sizes]
+    return _staged(getattr(last, f"staged_{name}")(rows), sizes)
+
+
+def _last(estimator: Any) -> Any:
+    return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+
+
+def _name(proba: bool) -> str:
+    return "predict_proba" if proba else "predict"
+
+
+def _keyword(predict: Any) -> str | None:
+    """Return the keyword by which a method is told the number of trees, if it has one."""
+    known = inspect.signature(predict).parameters
+    return next((name for name in ("trees", "num_iteration", "iteration_range") if name in known), None)
 
 
 def _cut(estimator: Any, size: int) -> Any:

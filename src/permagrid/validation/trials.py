@@ -236,7 +236,7 @@ def _predictions(
     grown = bench.grown
     if grown is not None and len(several) > 1:
         model = fitted(max(several, key=lambda keywords: int(keywords[grown])))
-        if can_be_cut(model):
+        if can_be_cut(model, proba=proba):
             sizes = [int(keywords[grown]) for keywords in several]
             parts = predicted_by_parts(model, tested, sizes, proba=proba)
             return [_aligned(model, part, bench.classes) for part in parts]

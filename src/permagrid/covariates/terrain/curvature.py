@@ -8,6 +8,7 @@ from permagrid.covariates.terrain.bending import Curvature, curvature
 from permagrid.covariates.terrain.disk import mean_filter
 from permagrid.covariates.terrain.frame import Distances, frame_of
 from permagrid.covariates.terrain.lazily import Analysis, Elevation, by_blocks, on_grid_or_source
+from permagrid.covariates.terrain.limits import refuse_smoothing
 from permagrid.covariates.traits import traits
 from permagrid.errors import PermagridError
 from permagrid.grid import Window
@@ -45,9 +46,10 @@ def plan_curvature(
     Raises
     ------
     PermagridError
-        If the smoothing is below 0 or does not reach a neighbour; if the elevation is not a length, has fewer
-        than 3 x 3 cells or cannot be read; if it is to be analysed at its own resolution and is not one
-        raster; if a grid of degrees is to be a plane.
+        If the smoothing is below 0, does not reach a neighbour, or is more than half of the DEM's longer side
+        or than memory allows; if the elevation is not a length, has fewer than 3 x 3 cells or cannot be read;
+        if it is to be analysed at its own resolution and is not one raster; if a grid of degrees is to be a
+        plane.
     """
     return _made("plan", request, input, smoothing, distances, analysis)
 
@@ -152,6 +154,7 @@ def _made(
     def make(each: Request) -> xr.DataArray:
         # What cannot be measured so is told now, not when the first block is computed.
         frame_of(each.whole, (slice(0, 1), slice(0, 1)), distances=distances)
+        refuse_smoothing(each, input, smoothing)
         return by_blocks(each, input, index, halo=1 + reach)
 
     return on_grid_or_source(request, input, analysis, make)

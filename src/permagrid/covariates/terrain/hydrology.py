@@ -18,6 +18,7 @@ from permagrid.covariates.terrain.analysis import (
 from permagrid.covariates.terrain.flow import CONVERGENCE
 from permagrid.covariates.terrain.frame import Distances, frame_of
 from permagrid.covariates.terrain.lazily import Analysis, on_grid_or_source
+from permagrid.covariates.terrain.limits import refuse_orders, refuse_smoothing
 from permagrid.covariates.terrain.shared import whole_grid_index
 from permagrid.covariates.terrain.wetness import LEAST_SLOPE
 from permagrid.covariates.traits import traits
@@ -37,9 +38,10 @@ class _Ground(NamedTuple):
 def _faults(settings: Mapping[str, Any], files: Sequence[Path]) -> Iterator[str]:
     """Yield a sentence for each keyword that is out of its range."""
     del files
-    for key, least in (("channel_order", 1), ("ridge_order", 1)):
-        if settings.get(key, least) < least:
-            yield f"{key} is a Strahler order, at least {least}; found {settings[key]:g}"
+    for key in ("channel_order", "ridge_order"):
+        if settings.get(key, 2) < 2:
+            # Every cell has a stream of order 1, so that the level would be the ground itself.
+            yield f"{key} is a Strahler order, at least 2; found {settings[key]:g}"
     for key, meaning in (
         ("convergence", "an exponent of the slope"),
         ("least_slope", "a slope [m/m]"),
@@ -61,6 +63,8 @@ def _made(request: Request, ground: _Ground, index: Callable[[TerrainAnalysis], 
     def make(each: Request) -> xr.DataArray:
         # What cannot be measured so is told now, not when the first block is computed.
         frame_of(each.whole, (slice(0, 1), slice(0, 1)), distances=distances)
+        refuse_orders(each)
+        refuse_smoothing(each, input, request.covariate.settings.get("smoothing", 0.0))
         return whole_grid_index(each, input, index, distances=distances, voids=voids, memory=memory)
 
     return on_grid_or_source(request, input, analysis, make)
