@@ -95,12 +95,16 @@ def compare(name: str, fitted: Applicability, train: Float, cells: Float, few: i
     for peer, (found, column) in peers.items():
         same = ours.values[: len(found.values)]
         theirs = found.values.reshape(len(same), -1).copy()
-        theirs[:, 0] /= 1.0 if column == 1 else fitted.mean_distance
+        if column != 1:
+            theirs[:, 0] /= fitted.mean_distance
         apart = np.abs(theirs - (same if column is None else same[:, [column]])).max(axis=0)
         print(
             f"  {peer:30}{found.rate:>12,.0f} cells/s, ours {ours.rate / found.rate:5.1f} x; "
             f"apart {', '.join(f'{value:.1e}' for value in apart)}"
         )
+    for peer in ("scikit-learn brute", "scipy cKDTree"):
+        both = sum(1.0 / peers[f"{peer}, {what}"][0].rate for what in ("nearest", "near"))
+        print(f"  both layers by {peer}: {1.0 / both:,.0f} cells/s, ours {ours.rate * both:.1f} x")
 
 
 def main() -> None:

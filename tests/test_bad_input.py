@@ -693,8 +693,8 @@ def learner_with_a_covariate_that_is_no_predictor(study: Study, folder: Path) ->
 
 
 @bad(
-    "validation.groups[0].covariates[1] (terrain): 'elevation' says predictor: false, so that no learner sees "
-    "it: Allowed: air, slope, geology"
+    "validation.groups[0].covariates[1] (terrain): 'elevation' says predictor: false, so that no learner "
+    "sees it: Allowed: air, slope, geology"
 )
 def group_with_a_covariate_that_is_no_predictor(study: Study, folder: Path) -> None:
     study["covariates"][1]["predictor"] = False

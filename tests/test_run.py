@@ -288,7 +288,7 @@ def test_a_dropped_fold_scheme_leaves_nothing_behind(copy, small_world):
     study = small_study(lean=True)
     study["validation"]["folds"] = study["validation"]["folds"][1:]
     carry_out(study, small_world, copy)
-    assert list(folds(copy)) == ["all_site_random_forest.npy"]
+    assert list(folds(copy)) == ["all_site_random_forest_0.npy"]
 
 
 def test_a_changed_title_refits_nothing(copy, small_world):

@@ -97,7 +97,9 @@ def run(
         with steps.step("compare with references"):
             others = summary.agreement(made, study, root), summary.against_truth(made, study, root)
             listed = summary.covariates_list(covariates, cube, predictors(study))
-            outcome = summary.Outcome(flagged, table, comparison, made, *others, listed)
+            outcome = summary.Outcome(
+                flagged, table, comparison, made, *others, listed, study.products.learner
+            )
         with steps.step("tables"):
             files.write_tables(folder, flagged, table, comparison)
             files.write_yaml(folder.path / "study.resolved.yaml", plain, comment=_HOW_TO_REPEAT)
@@ -125,7 +127,10 @@ def _report(
 ) -> None:
     """Write the report, unless nothing that it shows has changed."""
     made = outcome.maps
-    tables = [sha256_of(folder.path / name) for name in ("sites.parquet", "predictions.parquet")]
+    tables = [
+        sha256_of(folder.path / name)
+        for name in ("sites.parquet", "predictions.parquet", "fold_distances.csv")
+    ]
 
     def write(path: Path) -> None:
         pairs = summary.truth_files(made, study, root)
@@ -138,6 +143,7 @@ def _report(
             predictions=outcome.comparison.predictions,
             maps=[MapLayer(m.path, m.variable, m.epoch, m.unit) for m in made],
             truth=[TruthPair(real, m.path, m.variable, m.epoch) for m, real in pairs],
+            distances=files.fold_curves(outcome.comparison),
         )
 
     folder.keep("report.html", {"code": code_digest(), "record": record, "tables": tables}, write)

@@ -18,6 +18,7 @@ from permagrid.files import replacing, sha256_of, write_text
 FILES: dict[str, str] = {
     "maps": "{study}_{variable}_{epoch}.tif, Cloud-Optimised GeoTIFF with .qml style",
     "scores.csv": "scores of every learner, fold scheme and subset, with bootstrap intervals",
+    "fold_distances.csv": "how far test sites are from training sites, and the map from the sites",
     "sites.parquet": "GeoParquet of all observations with flags, reasons and whether they were kept",
     "training.parquet": "GeoParquet of one row per site and epoch with target and covariates",
     "predictions.parquet": "out-of-fold predictions, one row per learner, fold scheme, site and epoch",

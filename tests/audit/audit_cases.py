@@ -304,7 +304,7 @@ CASES: dict[str, list[Case]] = {
             "known sites in years without data",
         ),
     ],
-    "copies_across_folds": [Case(copies, "caution", "of 60 such pairs of sites")],
+    "copies_across_folds": [Case(copies, "caution", "of such pairs of sites 0 of 60 have the same value")],
     "neighbours_across_folds": [Case(neighbours, "caution", "lie within 1 km of a training site")],
     "settings_by_hand": [
         Case(
@@ -420,7 +420,7 @@ CASES: dict[str, list[Case]] = {
             lambda: cropped_to(48.0, 59.0),
         )
     ],
-    "impossible_target": [
+    "target_out_of_range": [
         Case(
             lambda: evidence(rows().assign(value=lambda t: t["value"].where(t.index != 5, -41.0))),
             "fatal",

@@ -159,8 +159,8 @@ def test_a_window_lies_within_the_years_that_are_stated(folder, part):
 def test_a_window_that_need_not_be_full_reads_no_years_but_those_stated(folder, part):
     part = {**part, "window": 5, "minimum_years": 3, "years": "2002-2009"}
     assert _said(folder, part, epochs=["2002-2002"]) == [
-        "window: 5 reads 2000-2001 for the epoch 2002-2002, but years says that the data cover 2002-2009; set "
-        "years: 2000-2009, or a shorter window"
+        "window: 5 reads 2000-2001 for the epoch 2002-2002, but years says that the data cover 2002-2009; "
+        "set years: 2000-2009, or a shorter window"
     ]
 
 

@@ -230,11 +230,11 @@ def test_a_condition_that_cannot_be_asked_names_the_attributes(tmp_path, suffix,
     with pytest.raises(PermagridError) as told:
         distance(path, CHUKCHI, where=where)
     assert str(told.value) == (
-        f"covariate away: {path}: where {where!r} is no condition of SQL on layer rivers, such as scalerank <= 4; its "
-        "attributes are scalerank, label"
+        f"covariate away: {path}: where {where!r} is no condition of SQL on layer rivers, such as scalerank "
+        "<= 4; its attributes are scalerank, label"
     )
     bare = write_layer(tmp_path / "bare.shp", shapely.Point(180, 68))
-    with pytest.raises(PermagridError, match="its attributes are FID|it has no attributes"):
+    with pytest.raises(PermagridError, match=r"its attributes are FID|it has no attributes"):
         distance(bare, CHUKCHI, where=where)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_climate import CLIMATE, write_climate
+from made_physics import PHYSICS
 from made_scenes import SCENES, write_scenes
 from made_soil import SOIL, write_soil
 from made_terrain_local import TERRAIN_LOCAL
@@ -52,6 +53,7 @@ SPECIFICATIONS = (
     *SCENES,
     *SOIL,
     *DISTANCES,
+    *PHYSICS,
 )
 NAMED = {one.name: one for one in SPECIFICATIONS}
 

@@ -146,7 +146,7 @@ def test_scipys_tree_finds_the_same():
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_the_boxes_are_exact_whatever_the_points(data):
-    seed, n, dimensions = (data.draw(st.integers(1, most)) for most in (10**6, 70, 20))
+    seed, n, dimensions = (data.draw(st.integers(1, most)) for most in (10**6, 400, 20))
     classes, squared = data.draw(st.integers(0, 2)), data.draw(st.booleans())
     random = np.random.default_rng(seed)
     # Coarse values, so that ties and points on the edge of boxes are common.

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from permagrid.validation import Candidate, group_gains, out_of_fold, without_groups
-from permagrid.validation.folds import site
+from permagrid.validation import Candidate, group_gains, out_of_fold, site, without_groups
 from permagrid.validation.scores import CLASS_METRICS, VALUE_METRICS
 
 

@@ -69,8 +69,8 @@ def audit(evidence: Evidence, settings: Mapping[str, Mapping[str, Any]] | None =
     ...                      "longitude": [25.0, 80.0], "latitude": [69.0, 70.0], "value": [268.1, 266.9]})
     >>> for found in audit(Evidence(rows, TargetFacts("mean_annual_ground_temperature", "degC"))):
     ...     found.severity, found.rule
-    ('fatal', 'impossible_target')
     ('fatal', 'target_in_other_unit')
+    ('fatal', 'target_out_of_range')
     """
     settings = settings or {}
     for rule, keywords in settings.items():

@@ -12,6 +12,7 @@ from permagrid.audit.spheres import blocks_at, correlation_range, residuals
 Float = NDArray[np.float64]
 
 _DRAWS = 20
+_BLOCKS = 100
 
 
 @AUDIT.register
@@ -171,8 +172,9 @@ def clustered_sites(evidence: Evidence, *, area: float = 0.1, much: float = 0.8)
         np.concatenate([places[name].to_numpy(float), sites[name].to_numpy(float)])
         for name in ("longitude", "latitude")
     )
-    # Ten places of the map in a block: its area is known to a third.
-    size = _block_size(places["longitude"].to_numpy(float), places["latitude"].to_numpy(float))
+    # With ten places of the map in a block its area is known to a third.
+    count = min(_BLOCKS, len(places) // 5)
+    size = _block_size(places["longitude"].to_numpy(float), places["latitude"].to_numpy(float), count)
     block = blocks_at(longitude, latitude, size)
     here, found = block[: len(places)], block[len(places) :]
     count = int(block.max()) + 1
@@ -200,13 +202,13 @@ def clustered_sites(evidence: Evidence, *, area: float = 0.1, much: float = 0.8)
     )
 
 
-def _block_size(longitude: Float, latitude: Float, per_block: float = 10.0) -> float:
-    """Return a size of blocks [m] such that a block of the map holds so many of its places."""
+def _block_size(longitude: Float, latitude: Float, count: int) -> float:
+    """Return a size of blocks [m] such that the map has about so many."""
     low, high = 10_000.0, 5_000_000.0
     for _ in range(30):
         size = float(np.sqrt(low * high))
-        held = len(longitude) / len(np.unique(blocks_at(longitude, latitude, size)))
-        low, high = (size, high) if held < per_block else (low, size)
+        many = len(np.unique(blocks_at(longitude, latitude, size))) > count
+        low, high = (size, high) if many else (low, size)
     return size
 
 

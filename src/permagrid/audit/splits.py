@@ -89,7 +89,7 @@ def copies_across_folds(evidence: Evidence, *, alike: float = 1e-3, many: float 
         found,
         many,
         what="have a training row of another site with the same covariates",
-        more=f"; {_same_values(places[several], alike * float(np.std(places['value'])))}",
+        more="" if evidence.target.kind == "class" else _same_values(places[several], alike),
         advice="Join such sites (a larger sites.same_place), and quote folds that part whole blocks; a finer "
         "grid or local covariates tell them apart.",
     )
@@ -168,10 +168,10 @@ def _kinds(table: pd.DataFrame, alike: float) -> Index:
 
 
 def _same_values(places: pd.DataFrame, alike: float) -> str:
-    """Return how many pairs of sites with the same covariates have the same value, too."""
+    """Return how many pairs of sites with the same covariates have the same value as well."""
     pairs = places.merge(places, on="kind", suffixes=("", "_other"))
     pairs = pairs[pairs["group"] < pairs["group_other"]]
-    close = (pairs["value"] - pairs["value_other"]).abs() <= alike
+    close = (pairs["value"] - pairs["value_other"]).abs() <= alike * places["value"].std()
     sites = pairs[["group", "group_other"]].drop_duplicates()
     same = pairs.loc[close, ["group", "group_other"]].drop_duplicates()
-    return f"of {len(sites)} such pairs of sites {len(same)} have the same value, too"
+    return f"; of such pairs of sites {len(same)} of {len(sites)} have the same value as well"

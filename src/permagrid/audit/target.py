@@ -41,7 +41,7 @@ _RARE = 0.05
 
 
 @AUDIT.register
-def impossible_target(evidence: Evidence) -> Iterator[Finding]:
+def target_out_of_range(evidence: Evidence) -> Iterator[Finding]:
     """Find values of the target that no place on Earth has, or hardly any.
 
     Parameters

@@ -1,6 +1,6 @@
 """Covariates: lazy sources brought onto a GeoBox, and the stack made of them."""
 
-from permagrid.covariates import climate, combined, filled, raster, surface, terrain
+from permagrid.covariates import climate, combined, filled, physics, raster, surface, terrain
 from permagrid.covariates.stack import at_epoch, open_stack, stack_layers, store_layers
 from permagrid.covariates.table import COVARIATES, Covariate, Request, build, varies
 
@@ -14,6 +14,7 @@ __all__ = [
     "combined",
     "filled",
     "open_stack",
+    "physics",
     "raster",
     "stack_layers",
     "store_layers",

@@ -8,9 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import assert_all_finite
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from permagrid.learners.additive_terms import Part, Term, classes_of, design_of, part_of
 from permagrid.learners.ranges import Balance, above_zero, at_least, for_classes_only
@@ -18,6 +15,7 @@ from permagrid.learners.row_wise import logistic, shares
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.smoothing import Binomial, Criterion, Gaussian, chosen
 from permagrid.learners.splines import Knots
+from permagrid.learners.training import asked, training
 from permagrid.learners.traits import traits
 
 Float = NDArray[np.float64]
@@ -163,15 +161,12 @@ class _Additive(BaseEstimator):  # type: ignore[misc]
             intercept += constant
         return Sum(intercept, tuple(terms), float(solution.score))
 
-    def _rows(self, X: Float, *, fitted: bool = True) -> Float:
-        """Return rows whose columns, but those of classes, are finite."""
-        if fitted:
-            check_is_fitted(self)
-            X = validate_data(self, X, dtype=float, ensure_all_finite=self._finite(), reset=False)
+    def _complete(self, rows: Float) -> Float:
+        """Return rows, in which only columns of classes may have missing values."""
         hot = set(self.categorical_features or ())
-        others = [column for column in range(X.shape[1]) if column not in hot]
-        assert_all_finite(X[:, others], input_name="X", estimator_name=type(self).__name__)
-        return np.asarray(X)
+        others = [column for column in range(rows.shape[1]) if column not in hot]
+        assert_all_finite(rows[:, others], input_name="X", estimator_name=type(self).__name__)
+        return rows
 
     def _finite(self) -> bool | str:
         return "allow-nan" if self.categorical_features else True
@@ -214,8 +209,8 @@ class AdditiveRegressor(RegressorMixin, _Additive):  # type: ignore[misc]
 
     def fit(self, X: Float, y: Float, sample_weight: Float | None = None) -> "AdditiveRegressor":
         """Find the curves."""
-        X, y = validate_data(self, X, y, dtype=float, ensure_all_finite=self._finite(), y_numeric=True)
-        rows, weights = self._rows(X, fitted=False), _check_sample_weight(sample_weight, X, dtype=float)
+        rows, y, weights = training(self, X, y, sample_weight, finite=self._finite())
+        self._complete(rows)
         # About its mean, or small residuals of a large target would be lost to rounding.
         centre = float(np.average(y, weights=weights))
         found = self._fit_sum(self._parts(rows, weights), y - centre, weights, is_class=False)
@@ -226,7 +221,8 @@ class AdditiveRegressor(RegressorMixin, _Additive):  # type: ignore[misc]
 
     def predict(self, X: Float) -> Float:
         """Return predictions, shape ``(n,)``."""
-        return self.sum_(self._rows(X))
+        rows = self._complete(asked(self, X, finite=self._finite()))
+        return self.sum_(rows)
 
 
 class AdditiveClassifier(ClassifierMixin, _Additive):  # type: ignore[misc]
@@ -239,14 +235,8 @@ class AdditiveClassifier(ClassifierMixin, _Additive):  # type: ignore[misc]
 
     def fit(self, X: Float, y: NDArray[Any], sample_weight: Float | None = None) -> "AdditiveClassifier":
         """Find the curves."""
-        X, y = validate_data(self, X, y, dtype=float, ensure_all_finite=self._finite())
-        check_classification_targets(y)
-        rows, weights = self._rows(X, fitted=False), _check_sample_weight(sample_weight, X, dtype=float)
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]}")
+        rows, y, weights = training(self, X, y, sample_weight, finite=self._finite())
+        self._complete(rows)
         parts = self._parts(rows, weights)
         wanted = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         self.sums_ = [
@@ -261,7 +251,7 @@ class AdditiveClassifier(ClassifierMixin, _Additive):  # type: ignore[misc]
 
     def decision_function(self, X: Float) -> Float:
         """Return log odds, shape ``(n,)``, or of more than two classes each, shape ``(n, classes)``."""
-        rows = self._rows(X)
+        rows = self._complete(asked(self, X, finite=self._finite()))
         scores = [one(rows) for one in self.sums_]
         return scores[0] if len(scores) == 1 else np.stack(scores, axis=1)
 
@@ -276,4 +266,5 @@ class AdditiveClassifier(ClassifierMixin, _Additive):  # type: ignore[misc]
 
     def predict(self, X: Float) -> NDArray[Any]:
         """Return the likeliest classes, shape ``(n,)``."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        chosen_class = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[chosen_class])

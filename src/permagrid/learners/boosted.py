@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from permagrid.learners.ranges import Balance
+from permagrid.learners.training import asked, training
 
 Float = NDArray[np.float64]
 
@@ -25,7 +22,7 @@ class _Boosted(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     parameters
-        Of the library, as it calls them.
+        Of the library, as it calls them; its own where they are left out.
     n_estimators
         Number of trees; for more than two classes, of each class.
     categorical_features
@@ -45,7 +42,7 @@ class _Boosted(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        parameters: Mapping[str, Any] = MappingProxyType({}),
+        parameters: Mapping[str, Any] | None = None,
         *,
         n_estimators: int = 300,
         categorical_features: Sequence[int] | None = None,
@@ -66,23 +63,12 @@ class _Boosted(BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _fit(self, X: Float, y: NDArray[Any], sample_weight: Float | None, *, is_class: bool) -> None:
-        X, y = validate_data(self, X, y, dtype=float, ensure_all_finite="allow-nan", y_numeric=not is_class)
-        weights = _check_sample_weight(sample_weight, X, dtype=float)
-        if not is_class:
+        X, y, weights = training(self, X, y, sample_weight, finite="allow-nan")
+        if is_class:
+            numbers = np.searchsorted(self.classes_, y).astype(float)
+            self.model_ = self._train(X, numbers, weights, len(self.classes_))
+        else:
             self.model_ = self._train(X, y, weights, 0)
-            return
-        check_classification_targets(y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]}")
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
-        self.model_ = self._train(X, numbers.astype(float), weights, len(self.classes_))
-
-    def _rows(self, X: Float) -> Float:
-        check_is_fitted(self)
-        rows = validate_data(self, X, dtype=float, ensure_all_finite="allow-nan", reset=False)
-        return np.ascontiguousarray(rows)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -100,7 +86,7 @@ class _Values(RegressorMixin, _Boosted):  # type: ignore[misc]
 
     def predict(self, X: Float, trees: int | None = None) -> Float:
         """Return predictions, shape ``(n,)``, by all trees or the first few."""
-        rows = self._rows(X)
+        rows = asked(self, X, finite="allow-nan")
         return self._raw(rows, trees or self.n_estimators).astype(float)
 
 
@@ -114,7 +100,7 @@ class _Classes(ClassifierMixin, _Boosted):  # type: ignore[misc]
 
     def predict_proba(self, X: Float, trees: int | None = None) -> Float:
         """Return probabilities of the classes, shape ``(n, classes)``, by all trees or the first few."""
-        rows = self._rows(X)
+        rows = asked(self, X, finite="allow-nan")
         found = self._raw(rows, trees or self.n_estimators).astype(float)
         if found.ndim == 1:
             return np.stack([1.0 - found, found], axis=1)
@@ -126,7 +112,8 @@ class _Classes(ClassifierMixin, _Boosted):  # type: ignore[misc]
 
     def predict(self, X: Float) -> NDArray[Any]:
         """Return the likeliest classes, shape ``(n,)``."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])
 
 
 class LightGBMRegressor(_Values):
@@ -172,7 +159,7 @@ class XGBoostClassifier(_Classes):
 def _train_lightgbm(learner: _Boosted, rows: Float, target: Float, weights: Float, classes: int) -> Any:
     lightgbm = import_module("lightgbm")
     settings = {
-        **dict(learner.parameters),
+        **(learner.parameters or {}),
         "objective": {0: "regression", 2: "binary"}.get(classes, "multiclass"),
         "seed": learner.random_state,
         "deterministic": True,
@@ -201,7 +188,7 @@ def _raw_lightgbm(booster: Any, rows: Float, trees: int) -> Float:
 def _train_xgboost(learner: _Boosted, rows: Float, target: Float, weights: Float, classes: int) -> Any:
     xgboost = import_module("xgboost")
     settings = {
-        **dict(learner.parameters),
+        **(learner.parameters or {}),
         "objective": {0: "reg:squarederror", 2: "binary:logistic"}.get(classes, "multi:softprob"),
         "seed": learner.random_state,
         "nthread": 1,

@@ -5,14 +5,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from permagrid.learners.chain import scaled
 from permagrid.learners.ranges import Balance, share
 from permagrid.learners.row_wise import softmax, weighted_sum
 from permagrid.learners.setting import LEARNERS, Setting
+from permagrid.learners.training import asked, training
 from permagrid.learners.traits import traits
 
 Float = NDArray[np.float64]
@@ -150,15 +148,8 @@ class Discriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Float, y: NDArray[Any], sample_weight: Float | None = None) -> "Discriminant":
         """Find the distributions, by maximum likelihood with weights of rows."""
-        X, y = validate_data(self, X, y, dtype=float)
-        check_classification_targets(y)
-        weights = _check_sample_weight(sample_weight, X, dtype=float)
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]}")
-        members = [np.where(numbers == number, weights, 0.0) for number in range(len(self.classes_))]
+        X, y, weights = training(self, X, y, sample_weight)
+        members = [np.where(y == one, weights, 0.0) for one in self.classes_]
         sums = np.array([member.sum() for member in members])
         self.priors_ = sums / sums.sum()
         self.means_ = np.stack([member @ X / total for member, total in zip(members, sums, strict=True)])
@@ -187,12 +178,10 @@ class Discriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def decision_function(self, X: Float) -> Float:
         """Return log-likelihoods of the classes, shape ``(n, classes)``; of two classes their difference."""
         scores = self._scores(X)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def _scores(self, X: Float) -> Float:
-        check_is_fitted(self)
-        rows = validate_data(self, X, dtype=float, reset=False)
-        scores = []
+        rows, scores = asked(self, X), []
         for mean, root, constant in zip(self.means_, self._roots, self._constants, strict=True):
             apart, total = rows - mean, np.zeros(len(rows))
             for direction in root.T:
@@ -207,4 +196,5 @@ class Discriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Float) -> NDArray[Any]:
         """Return the likeliest classes, shape ``(n,)``."""
-        return np.asarray(self.classes_[self._scores(X).argmax(axis=1)])
+        likeliest = self._scores(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])

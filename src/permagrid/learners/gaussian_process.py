@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from permagrid.learners.chain import scaled
 from permagrid.learners.ranges import at_least
 from permagrid.learners.row_wise import Radial, radial_sums
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.support_vectors import ScaledTarget
+from permagrid.learners.training import asked, training
 from permagrid.learners.traits import traits
 
 Float = NDArray[np.float64]
@@ -107,10 +107,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Float, y: Float, sample_weight: Float | None = None) -> "GaussianProcess":
         """Find variances and lengths, and what each row contributes to the mean."""
-        X, y = validate_data(self, X, y, dtype=float, y_numeric=True)
-        weights = _check_sample_weight(sample_weight, X, dtype=float)
-        # A row without weight has endless noise.
-        X, y, weights = X[weights > 0], y[weights > 0].astype(float), weights[weights > 0]
+        X, y, weights = training(self, X, y, sample_weight)
         drawn = np.random.default_rng(self.random_state).permutation(len(X))[: self.search_rows]
         lengths = X.shape[1] if self.separate else 1
         likelihood = Likelihood(X[drawn], y[drawn], weights[drawn], self.kernel, lengths)
@@ -131,8 +128,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Float) -> Float:
         """Return means, shape ``(n,)``."""
-        check_is_fitted(self)
-        rows = validate_data(self, X, dtype=float, reset=False) / self.lengths_
+        rows = asked(self, X) / self.lengths_
         return radial_sums(rows, self._centres, self._shares[np.newaxis], kind=self.kernel)[:, 0]
 
 

@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from permagrid.learners.chain import scaled
 from permagrid.learners.ranges import Balance, above_zero, at_least, for_classes_only, whole_numbers
 from permagrid.learners.row_wise import layer, softmax
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.support_vectors import ScaledTarget
+from permagrid.learners.training import asked, training
 from permagrid.learners.traits import traits
 
 Float = NDArray[np.float64]
@@ -117,8 +115,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.layers_, self.loss_, self.n_iter_ = loss.layers(found.x), float(found.fun), int(found.nit)
 
     def _outputs(self, X: Float) -> Float:
-        check_is_fitted(self)
-        values = np.ascontiguousarray(validate_data(self, X, dtype=float, reset=False))
+        values = asked(self, X)
         for number, (weights, intercepts) in enumerate(self.layers_):
             values = layer(np.tanh(values) if number else values, weights, intercepts)
         return np.asarray(values)
@@ -129,9 +126,8 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     def fit(self, X: Float, y: Float, sample_weight: Float | None = None) -> "NetworkRegressor":
         """Find the weights of the network."""
-        X, y = validate_data(self, X, y, dtype=float, y_numeric=True)
-        weights = _check_sample_weight(sample_weight, X, dtype=float)
-        self._train(X, y.astype(float)[:, np.newaxis], weights, is_class=False)
+        X, y, weights = training(self, X, y, sample_weight)
+        self._train(X, y[:, np.newaxis], weights, is_class=False)
         return self
 
     def predict(self, X: Float) -> Float:
@@ -144,14 +140,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     def fit(self, X: Float, y: NDArray[Any], sample_weight: Float | None = None) -> "NetworkClassifier":
         """Find the weights of the network."""
-        X, y = validate_data(self, X, y, dtype=float)
-        check_classification_targets(y)
-        weights = _check_sample_weight(sample_weight, X, dtype=float)
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]}")
+        X, y, weights = training(self, X, y, sample_weight)
         self._train(X, (y[:, np.newaxis] == self.classes_).astype(float), weights, is_class=True)
         return self
 
@@ -161,7 +150,8 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     def predict(self, X: Float) -> NDArray[Any]:
         """Return the likeliest classes, shape ``(n,)``."""
-        return np.asarray(self.classes_[self._outputs(X).argmax(axis=1)])
+        likeliest = self._outputs(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])
 
 
 class Loss:

@@ -6,14 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.model_selection import StratifiedKFold
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from permagrid.learners.row_wise import logistic, shares
+from permagrid.learners.training import asked, training
 
 Float = NDArray[np.float64]
 
-_STEPS, _SMALLEST, _ENOUGH = 100, 1e-10, 1e-10
+_STEPS, _SHORTEST, _ENOUGH = 100, 1e-10, 1e-10
 
 
 class PlattScaled(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -48,12 +47,7 @@ class PlattScaled(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: 
 
     def fit(self, X: Float, y: NDArray[Any], sample_weight: Float | None = None) -> "PlattScaled":
         """Fit the machines to all rows, and their sigmoids to scores of rows held out."""
-        X, y = validate_data(self, X, y, dtype=float)
-        check_classification_targets(y)
-        weights = _check_sample_weight(sample_weight, X, dtype=float)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]}")
+        X, y, weights = training(self, X, y, sample_weight)
         wanted = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         self.machines_, self.sigmoids_ = [], []
         for one in wanted:
@@ -75,30 +69,27 @@ class PlattScaled(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: 
         return scores
 
     def decision_function(self, X: Float) -> Float:
-        """Return scores, shape ``(n,)`` for two classes and ``(n, classes)`` for more."""
-        check_is_fitted(self)
-        rows = validate_data(self, X, dtype=float, reset=False)
-        scores = [machine.decision_function(rows) for machine in self.machines_]
+        """Return log odds, shape ``(n,)``, or of more than two classes each, shape ``(n, classes)``."""
+        rows = asked(self, X)
+        scores = [
+            slope * machine.decision_function(rows) + intercept
+            for machine, (slope, intercept) in zip(self.machines_, self.sigmoids_, strict=True)
+        ]
         return scores[0] if len(scores) == 1 else np.stack(scores, axis=1)
 
     def predict_proba(self, X: Float) -> Float:
         """Return probabilities of the classes, shape ``(n, classes)``."""
         scores = self.decision_function(X)
-        columns = [scores] if scores.ndim == 1 else list(scores.T)
-        found = [
-            logistic(slope * column + intercept)
-            for column, (slope, intercept) in zip(columns, self.sigmoids_, strict=True)
-        ]
-        # Below this no machine claims the row, and the least unlikely class would have all of it.
-        return shares([np.maximum(column, _SMALLEST) for column in found]) if found[1:] else _pair(found[0])
+        if scores.ndim > 1:
+            # Log odds of -700 keep a row that no machine claims from dividing by 0.
+            return shares([logistic(np.maximum(column, -700.0)) for column in scores.T])
+        probability = logistic(scores)
+        return np.stack([1.0 - probability, probability], axis=1)
 
     def predict(self, X: Float) -> NDArray[Any]:
         """Return the likeliest classes, shape ``(n,)``."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
-
-
-def _pair(probability: Float) -> Float:
-    return np.stack([1.0 - probability, probability], axis=1)
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])
 
 
 def sigmoid(scores: Float, is_one: NDArray[np.bool_], weights: Float) -> tuple[float, float]:
@@ -140,7 +131,7 @@ def sigmoid(scores: Float, is_one: NDArray[np.bool_], weights: Float) -> tuple[f
         length = 1.0
         while (tried := loss(line - length * step)) > best - 1e-4 * length * float(gradient @ step):
             length /= 2
-            if length < _SMALLEST:
+            if length < _SHORTEST:
                 return float(line[0]), float(line[1])
         line = line - length * step
         if best - tried < _ENOUGH * (1.0 + abs(best)):

@@ -1,25 +1,19 @@
 """Process models as learners: frost number, TTOP and Stefan, with parameters given or calibrated."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
-
-import numpy as np
+from dataclasses import dataclass
+from typing import Literal
 
 from permagrid.errors import PermagridError
-from permagrid.learners.process_climate import Climate, indices_of, snow_of, thawing_of
 from permagrid.learners.process_estimator import ProcessClassifier, ProcessRegressor
-from permagrid.learners.process_model import Columns, Float, Parameter, Process, check_covariates, parameter
+from permagrid.learners.process_model import Float, Process, check_covariates, parameters
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.traits import traits
-from permagrid.physics import edaphic_depth, snow_n_factor, stefan_depth
-from permagrid.physics import frost_number as frost_number_of
-from permagrid.physics import ttop as ttop_of
+from permagrid.physics.climate import Climate, Columns
+from permagrid.physics.laws import Law, Values, frost_number_law, stefan_law, ttop_law
 
 Unit = Literal["cm", "m"]
 LENGTHS: dict[Unit, float] = {"cm": 100.0, "m": 1.0}
 """Units of length in a metre."""
-_WATER = (0.01, 0.95)
-"""Least and most water in ground [1]."""
 
 
 @LEARNERS.register
@@ -80,8 +74,8 @@ def frost_number(  # noqa: PLR0913
     process = Process(
         "frost_number",
         climate.named,
-        (parameter("frost_number", "edaphic_factor", edaphic_factor, (0.2, 5.0), 1.0),),
-        _frost_number,
+        parameters("frost_number", {"edaphic_factor": edaphic_factor}),
+        frost_number_law,
         even=0.5,
         linear=True,
         soil_class=soil_class,
@@ -89,10 +83,6 @@ def frost_number(  # noqa: PLR0913
         shrinkage=shrinkage,
     )
     return estimator_of(process, setting)
-
-
-def _frost_number(columns: Columns, values: Mapping[str, Any]) -> Float:
-    return frost_number_of(*indices_of(columns), edaphic=values["edaphic_factor"])
 
 
 @LEARNERS.register
@@ -184,43 +174,25 @@ def ttop(  # noqa: PLR0913
     )
     climate.check(name, needs=("freezing_index", "thawing_index"))
     check_snow(name, climate, deep_snow_n_factor=deep_snow_n_factor, snow_scale=snow_scale)
-    snow = (
-        parameter(name, "deep_snow_n_factor", deep_snow_n_factor, (0.02, 0.6), 0.15),
-        parameter(name, "snow_scale", snow_scale, (0.02, 3.0), 0.3),
-    )
+    values = {
+        "freezing_n_factor": freezing_n_factor,
+        "thawing_n_factor": thawing_n_factor,
+        "conductivity_ratio": conductivity_ratio,
+        "offset": offset,
+        "snow_density": snow_density,
+    }
+    if climate.has_snow:
+        values |= {"deep_snow_n_factor": deep_snow_n_factor, "snow_scale": snow_scale}
     process = Process(
         name,
         climate.named,
-        (
-            parameter(name, "freezing_n_factor", freezing_n_factor, (0.02, 1.2), 0.7),
-            *(snow if climate.has_snow else ()),
-            parameter(name, "thawing_n_factor", thawing_n_factor, (0.2, 1.8), 0.9),
-            parameter(name, "conductivity_ratio", conductivity_ratio, (0.3, 1.2), 0.8),
-            parameter(name, "offset", offset, (-5.0, 5.0), 0.0),
-            density(name, snow_density),
-        ),
-        _ttop,
+        parameters(name, values),
+        ttop_law,
         soil_class=soil_class,
         class_parameter=class_parameter if soil_class else None,
         shrinkage=shrinkage,
     )
     return estimator_of(process, setting)
-
-
-def _ttop(columns: Columns, values: Mapping[str, Any]) -> Float:
-    winter = values["freezing_n_factor"]
-    snow = snow_of(columns, density=values["snow_density"])
-    if snow is not None:
-        winter = snow_n_factor(
-            snow, bare=winter, deep=values["deep_snow_n_factor"], scale=values["snow_scale"]
-        )
-    temperature = ttop_of(
-        *indices_of(columns),
-        freezing_n_factor=winter,
-        thawing_n_factor=values["thawing_n_factor"],
-        conductivity_ratio=values["conductivity_ratio"],
-    )
-    return np.asarray(temperature + values["offset"])
 
 
 @LEARNERS.register
@@ -289,53 +261,35 @@ def stefan(  # noqa: PLR0913
         if value is not None:
             other = "physical" if form == "edaphic" else "edaphic"
             raise PermagridError(f"{name}: {key} belongs to form: {other}, found form: {form}")
-    names = climate.named
-    if form == "edaphic":
-        parameters = [parameter(name, "edaphic_factor", edaphic_factor, (0.002, 0.3), 0.03)]
-    else:
-        parameters = [
-            parameter(name, "conductivity", conductivity, (0.05, 4.0), 1.0),
-            parameter(name, "thawing_n_factor", thawing_n_factor, (0.2, 1.8), 1.0),
-        ]
+    names, values = climate.named, {"edaphic_factor": edaphic_factor}
+    if form == "physical":
+        values = {"conductivity": conductivity, "thawing_n_factor": thawing_n_factor}
         if isinstance(water_content, str):
             names = {**names, "water_content": water_content}
         else:
-            parameters.append(parameter(name, "water_content", water_content, _WATER, 0.35))
+            values["water_content"] = water_content
     process = Process(
         name,
         names,
-        tuple(parameters),
-        _Stefan(form, LENGTHS[unit]),
+        parameters(name, values),
+        Scaled(stefan_law, LENGTHS[unit]),
         soil_class=soil_class,
-        class_parameter=parameters[0].name if soil_class else None,
+        class_parameter=next(iter(values)) if soil_class else None,
         shrinkage=shrinkage,
     )
     return estimator_of(process, setting)
 
 
-class _Stefan:
-    """The law of the Stefan equation in one of its forms and one unit."""
+@dataclass(frozen=True)
+class Scaled:
+    """A law in another unit."""
 
-    def __init__(self, form: Literal["edaphic", "physical"], factor: float) -> None:
-        self.form, self.factor = form, factor
+    law: Law
+    factor: float
 
-    def __call__(self, columns: Columns, values: Mapping[str, Any]) -> Float:
-        thawing = thawing_of(columns)
-        if self.form == "edaphic":
-            return self.factor * edaphic_depth(thawing, edaphic=values["edaphic_factor"])
-        water = columns["water_content"] if "water_content" in columns else values["water_content"]
-        return self.factor * stefan_depth(
-            thawing,
-            conductivity=values["conductivity"],
-            # Ground without any water would thaw without end.
-            water_content=np.clip(water, *_WATER),
-            thawing_n_factor=values["thawing_n_factor"],
-        )
-
-
-def density(learner: str, value: float) -> Parameter:
-    """Return the density of snow as a parameter that is given."""
-    return parameter(learner, "snow_density", value, (50.0, 600.0), 250.0)
+    def __call__(self, columns: Columns, values: Values) -> Float:
+        """Return what the law says, times the factor."""
+        return self.factor * self.law(columns, values)
 
 
 def check_snow(learner: str, climate: Climate, **values: float | None) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import qmc
 
-from permagrid.learners.process_model import Columns, Float, Process
+from permagrid.learners.process_model import Float, Process
+from permagrid.physics.climate import Columns
 
 Misfit = Callable[[Float, Float], Float]
 """``(said, coefficients)`` gives residuals, shape ``(n,)`` or more, of what the law says."""

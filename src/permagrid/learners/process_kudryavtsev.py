@@ -1,41 +1,18 @@
 """Kudryavtsev's model as a learner of ground temperature, of permafrost, and of the active layer."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
-
-import numpy as np
+from typing import Literal
 
 from permagrid.errors import PermagridError
-from permagrid.learners.process import LENGTHS, Unit, check_snow, density, estimator_of
-from permagrid.learners.process_climate import Climate, snow_of, wave_of
+from permagrid.learners.process import LENGTHS, Scaled, Unit, check_snow, estimator_of
 from permagrid.learners.process_estimator import ProcessClassifier, ProcessRegressor
-from permagrid.learners.process_model import Columns, Float, Process, parameter
+from permagrid.learners.process_model import Process, parameters
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.traits import traits
-from permagrid.physics import (
-    LATENT_HEAT,
-    Cover,
-    Soil,
-    active_layer_depth,
-    below_cover,
-    permafrost_temperature,
-)
+from permagrid.physics.climate import Climate
+from permagrid.physics.laws import Law, kudryavtsev_depth_law, kudryavtsev_temperature_law
 
 Output = Literal["temperature", "active_layer"]
 
-_DIFFUSIVITIES = (1e-8, 5e-6)
-_RANGES: dict[str, tuple[tuple[float, float], float]] = {
-    "vegetation_thickness": ((0.0, 1.0), 0.05),
-    "frozen_vegetation_diffusivity": (_DIFFUSIVITIES, 1.4e-6),
-    "thawed_vegetation_diffusivity": (_DIFFUSIVITIES, 1.2e-7),
-    "conductivity_ratio": ((0.3, 1.2), 0.8),
-    "offset": ((-5.0, 5.0), 0.0),
-    "snow_diffusivity": (_DIFFUSIVITIES, 4e-7),
-    "thawed_conductivity": ((0.05, 4.0), 1.0),
-    "water_content": ((0.01, 0.95), 0.35),
-    "heat_capacity": ((5e5, 5e6), 2.5e6),
-}
-"""Parameter -> what it can be, and where its calibration begins."""
 _OF_ACTIVE_LAYER = ("thawed_conductivity", "water_content")
 
 
@@ -154,6 +131,7 @@ def kudryavtsev(  # noqa: PLR0913
         "thawed_vegetation_diffusivity": thawed_vegetation_diffusivity,
         "conductivity_ratio": conductivity_ratio,
         "offset": offset,
+        "snow_density": snow_density,
     }
     if climate.has_snow:
         values["snow_diffusivity"] = snow_diffusivity
@@ -163,42 +141,16 @@ def kudryavtsev(  # noqa: PLR0913
             "water_content": water_content,
             "heat_capacity": heat_capacity,
         }
-    parameters = [parameter(name, key, value, *_RANGES[key]) for key, value in values.items()]
+    law: Law = kudryavtsev_temperature_law
+    if output == "active_layer":
+        law = Scaled(kudryavtsev_depth_law, LENGTHS[unit])
     process = Process(
         name,
         climate.named,
-        (*parameters, density(name, snow_density)),
-        _Kudryavtsev(output, LENGTHS[unit]),
+        parameters(name, values),
+        law,
         soil_class=soil_class,
         class_parameter=class_parameter if soil_class else None,
         shrinkage=shrinkage,
     )
     return estimator_of(process, setting)
-
-
-class _Kudryavtsev:
-    """The law of Kudryavtsev's model for one output in one unit."""
-
-    def __init__(self, output: Output, factor: float) -> None:
-        self.output, self.factor = output, factor
-
-    def __call__(self, columns: Columns, values: Mapping[str, Any]) -> Float:
-        surface = wave_of(columns)
-        snow = snow_of(columns, density=values["snow_density"])
-        if snow is not None:
-            surface = below_cover(surface, winter=Cover(snow, values["snow_diffusivity"]))
-        thickness = values["vegetation_thickness"]
-        surface = below_cover(
-            surface,
-            winter=Cover(thickness, values["frozen_vegetation_diffusivity"]),
-            summer=Cover(thickness, values["thawed_vegetation_diffusivity"]),
-        )
-        ratio = values["conductivity_ratio"]
-        temperature: Float = values["offset"] + permafrost_temperature(
-            surface, thawed_conductivity=ratio, frozen_conductivity=1.0
-        )
-        if self.output == "temperature":
-            return temperature
-        thawed = values["thawed_conductivity"]
-        soil = Soil(thawed, thawed / ratio, values["heat_capacity"], LATENT_HEAT * values["water_content"])
-        return self.factor * active_layer_depth(surface, np.minimum(temperature, 0.0), soil)

@@ -1,19 +1,15 @@
 """What a process model is to a learner: the covariates it reads, its parameters, and its law."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from permagrid.errors import PermagridError, did_you_mean
+from permagrid.physics.laws import RANGES, Law, check_ranges
 
 Float = NDArray[np.float64]
-Columns = Mapping[str, Float]
-"""What a law needs, such as ``thawing_index`` -> its values, shape ``(n,)``."""
-Law = Callable[[Columns, Mapping[str, Any]], Float]
-"""``(columns, parameters)`` gives what the model says of each row; a parameter is a number or ``(n,)``."""
 
 _WIDE = 20.0
 """A range whose ends differ by more than this factor is searched by factors, not by steps."""
@@ -118,23 +114,22 @@ def check_covariates(process: Process, names: Sequence[str]) -> None:
             )
 
 
-def parameter(
-    learner: str, name: str, value: float | None, within: tuple[float, float], start: float
-) -> Parameter:
-    """Return a parameter, given where `value` is a number, calibrated where it is None.
+def parameters(model: str, values: Mapping[str, float | None]) -> tuple[Parameter, ...]:
+    """Return the parameters of a model, given where they have a value, calibrated where it is None.
 
     Raises
     ------
     PermagridError
-        If the value is outside of what is physical.
+        If a value is outside of what is physical.
 
     Examples
     --------
-    >>> parameter("ttop", "thawing_n_factor", 7.0, (0.2, 1.8), 0.9)
+    >>> parameters("ttop", {"thawing_n_factor": 7.0})
     Traceback (most recent call last):
     permagrid.errors.PermagridError: ttop: thawing_n_factor must be 0.2 to 1.8, found 7
     """
-    low, high = within
-    if value is not None and not low <= value <= high:
-        raise PermagridError(f"{learner}: {name} must be {low:g} to {high:g}, found {value:g}")
-    return Parameter(name, low, high, start, None if value is None else float(value))
+    check_ranges(model, model, values)
+    return tuple(
+        Parameter(name, *RANGES[model][name], None if value is None else float(value))
+        for name, value in values.items()
+    )

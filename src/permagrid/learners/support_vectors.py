@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.svm import SVC, SVR, LinearSVC
-from sklearn.utils.validation import _check_sample_weight
 
 from permagrid.learners.chain import scaled
 from permagrid.learners.platt import PlattScaled
 from permagrid.learners.ranges import Balance, above_zero, at_least, for_classes_only, for_values_only
 from permagrid.learners.row_wise import radial_sums, weighted_sum
 from permagrid.learners.setting import LEARNERS, Setting
+from permagrid.learners.training import asked, training
 from permagrid.learners.traits import traits
 
 Float = NDArray[np.float64]
@@ -124,8 +124,7 @@ class ScaledTarget(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: 
 
     def fit(self, X: Float, y: Float, sample_weight: Float | None = None) -> "ScaledTarget":
         """Learn the scale of the target, and fit the regressor to it."""
-        values = np.asarray(y, dtype=float)
-        weights = _check_sample_weight(sample_weight, values[:, np.newaxis], dtype=float)
+        X, values, weights = training(self, X, y, sample_weight)
         self.centre_ = float(np.average(values, weights=weights))
         self.spread_ = float(np.sqrt(np.average((values - self.centre_) ** 2, weights=weights))) or 1.0
         target = (values - self.centre_) / self.spread_
@@ -135,7 +134,8 @@ class ScaledTarget(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: 
 
     def predict(self, X: Float) -> Float:
         """Return predictions, shape ``(n,)``."""
-        return np.asarray(self.regressor_.predict(X) * self.spread_ + self.centre_)
+        rows = asked(self, X)
+        return np.asarray(self.regressor_.predict(rows) * self.spread_ + self.centre_)
 
 
 class RowWiseLinearSVC(LinearSVC):  # type: ignore[misc]
@@ -184,8 +184,7 @@ class RowWiseSVR(SVR):  # type: ignore[misc]
 
 def _radial(machine: Any, X: Float) -> Float:
     # exp(-gamma d**2) is the squared exponential of covariates that are stretched by this.
-    gamma = 1.0 / machine.n_features_in_ if machine.gamma == "auto" else machine.gamma
-    stretch = np.sqrt(2.0 * gamma)
+    stretch = np.sqrt(2.0 * machine._gamma)
     rows, vectors = np.asarray(X, dtype=float) * stretch, machine.support_vectors_ * stretch
     sums = radial_sums(rows, vectors, machine.dual_coef_, kind="squared_exponential")
     return np.asarray(sums[:, 0] + float(machine.intercept_[0]))

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from permagrid.grid import Float
 
-_LANES = 16
-"""Rows in a box: a few registers' worth, which are worked on together."""
+_LANES = 64
+"""Rows in a box, which are worked on together: fewer take longer, as do more."""
 _STEP = 8
 """Dimensions that are added before a box is asked again whether it can still matter."""
 _SHARE = 0.8
@@ -26,13 +26,13 @@ class Tree(NamedTuple):
     """
 
     values: Float
-    """Shape ``(boxes, dimensions, 16)``; infinite where a box has fewer rows."""
+    """Shape ``(boxes, dimensions, 64)``; infinite where a box has fewer rows."""
     codes: Float
-    """Classes, shape ``(boxes, classes, 16)``."""
+    """Classes, shape ``(boxes, classes, 64)``."""
     penalties: Float
     """What a different class adds to a distance, shape ``(classes,)``."""
     rows: NDArray[np.int64]
-    """Numbers of the points, shape ``(boxes, 16)``; -1 where a box has fewer rows."""
+    """Numbers of the points, shape ``(boxes, 64)``; -1 where a box has fewer rows."""
     low: Float
     """Lower corners of the boxes, shape ``(dimensions, boxes)``."""
     high: Float

@@ -38,8 +38,6 @@ NODATA = "#cfd3d8"
 """Colour of cells without data: a grey that the pale middle of a diverging legend stands out from."""
 _SHADES = 97
 """Colours of a continuous legend; two legends and the letters of a figure fit into one palette."""
-FOLD_COLOURS = ("#8d99a3", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
-"""Random folds grey, then colours of Okabe and Ito (2008) that colour-blind readers tell apart."""
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -152,49 +150,6 @@ def colormap(legend: Legend) -> tuple[Colormap, Normalize]:
         norm = BoundaryNorm(edges, len(colours), clip=True)
         cmap = ListedColormap(colours, name=legend.variable)
     return cmap.with_extremes(bad=NODATA), norm
-
-
-def fold_order(folds: str) -> tuple[int, float]:
-    """Return a key that sorts fold schemes from the mildest to the most severe.
-
-    Random folds come first, then folds by site, then other schemes, then spatial blocks by their size.
-
-    Examples
-    --------
-    >>> sorted(["block_500km", "block_1000km", "site", "random"], key=fold_order)
-    ['random', 'site', 'block_500km', 'block_1000km']
-    """
-    if folds.startswith("block"):
-        digits = "".join(c for c in folds if c.isdigit() or c == ".")
-        return 3, float(digits) if digits.strip(".") else 0.0
-    return {"random": 0, "site": 1}.get(folds, 2), 0.0
-
-
-def fold_label(folds: str) -> str:
-    """Return the name of a fold scheme as people read it.
-
-    Examples
-    --------
-    >>> fold_label("block_500km"), fold_label("site"), fold_label("random")
-    ('500 km blocks', 'by site', 'random')
-    """
-    if folds.startswith("block_"):
-        return f"{folds.removeprefix('block_').replace('km', ' km')} blocks"
-    return "by site" if folds == "site" else folds.replace("_", " ")
-
-
-def fold_colours(schemes: list[str]) -> dict[str, str]:
-    """Return a colour for each fold scheme; random folds are always grey.
-
-    Examples
-    --------
-    >>> fold_colours(["site", "random"])
-    {'random': '#8d99a3', 'site': '#0072b2'}
-    """
-    ordered = sorted(set(schemes), key=fold_order)
-    spatial = [folds for folds in ordered if folds != "random"]
-    colours = {folds: FOLD_COLOURS[1 + i % (len(FOLD_COLOURS) - 1)] for i, folds in enumerate(spatial)}
-    return {folds: colours.get(folds, FOLD_COLOURS[0]) for folds in ordered}
 
 
 def words(name: str) -> str:

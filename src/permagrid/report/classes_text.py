@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from permagrid.report.canvas import fold_label, words
+from permagrid.report.canvas import words
+from permagrid.report.fold_names import fold_label
 from permagrid.report.page import count, number
 
 _MOST_CLASSES = 8

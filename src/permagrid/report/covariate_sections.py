@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from permagrid.products.legend import unit_label
-from permagrid.report.canvas import fold_label, fold_order, words
+from permagrid.report.canvas import words
 from permagrid.report.covariate_words import how_made
+from permagrid.report.fold_names import fold_label, fold_order
 from permagrid.report.gain_figures import gain_figure
 from permagrid.report.metrics import METRICS, ScoreFormat, main_metric
 from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section, count, table

@@ -7,16 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from permagrid.products.legend import unit_label
-from permagrid.report.canvas import (
-    INK,
-    fold_colours,
-    fold_label,
-    fold_order,
-    new_figure,
-    plain,
-    styled,
-    words,
-)
+from permagrid.report.canvas import INK, new_figure, plain, styled, words
+from permagrid.report.fold_names import fold_colours, fold_label, fold_order
 from permagrid.report.metrics import METRICS
 
 

@@ -18,6 +18,7 @@ from permagrid.report.agreement_text import rank_value, rank_words
 from permagrid.report.canvas import words
 from permagrid.report.classes_text import unseen_cells
 from permagrid.report.covariate_sections import covariate_section
+from permagrid.report.fold_sections import fold_section
 from permagrid.report.map_sections import (
     MapLayer,
     TruthPair,
@@ -28,8 +29,9 @@ from permagrid.report.map_sections import (
 )
 from permagrid.report.metrics import ScoreFormat, score_format
 from permagrid.report.page import Card, count, number
+from permagrid.report.raster import MapImage, read_map
 from permagrid.report.record_text import with_doi
-from permagrid.report.scores_text import score_cards, statement
+from permagrid.report.scores_text import quoted_folds, score_cards, statement
 from permagrid.report.sections import (
     agreement_section,
     prediction_section,
@@ -52,6 +54,7 @@ def render_report(
     predictions: pd.DataFrame,
     maps: Sequence[MapLayer],
     truth: Sequence[TruthPair] = (),
+    distances: pd.DataFrame | None = None,
 ) -> str:
     """Return the report of a run as one HTML page that loads nothing, with no script and no time in it.
 
@@ -67,6 +70,8 @@ def render_report(
         Score table, and out-of-fold predictions; both with ``target``, ``learner`` and ``folds``.
     maps, truth
         The maps of all epochs, and pairs of truth and map where the truth is known.
+    distances
+        How far test sites are from training sites, and the map from the sites, under each fold scheme.
 
     Raises
     ------
@@ -81,13 +86,19 @@ def render_report(
     target, metadata = study.get("target") or {}, study.get("metadata") or {}
     own = _own_scores(scores, target)
     unit = str(target.get("unit", "")) or _default_unit(own)
-    published = published_learner(study)
+    published, quote = published_learner(study), summary.get("quote")
+    if "repeat" in predictions:
+        # Points of forty repeats would lie on each other: the first stands for all.
+        predictions = predictions[predictions["repeat"] == 0]
     sections = (
         map_section(maps, sites, predictions, study),
         truth_section(truth, maps, summary, study),
         site_section(sites, predictions, summary, study, maps),
-        prediction_section(predictions, scores, study),
+        prediction_section(predictions, scores, summary, study),
         score_section(scores, summary, study),
+        fold_section(
+            own, predictions, distances, summary, study, mapped=_first_map(maps), coasts=not is_virtual(study)
+        ),
         covariate_section(summary, study),
         agreement_section(summary),
         record_section(summary, study),
@@ -102,35 +113,29 @@ def render_report(
             *_limits(metadata, unobserved_epochs(maps, predictions, study)),
             *unseen_cells(summary, study),
         ],
-        statement=statement(own, unit, published),
-        cards=[*score_cards(own, unit, published), *_cards(summary, maps, score_format(own, unit))],
+        statement=statement(own, unit, published, quote),
+        cards=[
+            *score_cards(own, unit, published, quoted_folds(quote)),
+            *_cards(summary, maps, score_format(own, unit)),
+        ],
         sections=[section for section in sections if section is not None],
         colophon=_colophon(summary, study),
     )
 
 
-def write_report(
-    path: Path,
-    summary: Mapping[str, Any],
-    *,
-    study: Mapping[str, Any],
-    sites: gpd.GeoDataFrame,
-    scores: pd.DataFrame,
-    predictions: pd.DataFrame,
-    maps: Sequence[MapLayer],
-    truth: Sequence[TruthPair] = (),
-) -> None:
-    """Write the page of `render_report`, whose parameters it takes, to `path`; all of it or nothing.
+def write_report(path: Path, summary: Mapping[str, Any], **content: Any) -> None:
+    """Write the page of `render_report`, whose keywords it takes, to `path`; all of it or nothing.
 
     Raises
     ------
     PermagridError
         If a map cannot be read or the file cannot be written.
     """
-    page = render_report(
-        summary, study=study, sites=sites, scores=scores, predictions=predictions, maps=maps, truth=truth
-    )
-    write_text(Path(path), page)
+    write_text(Path(path), render_report(summary, **content))
+
+
+def _first_map(maps: Sequence[MapLayer]) -> MapImage | None:
+    return read_map(maps[0].path, max_pixels=60_000) if maps else None
 
 
 def _page(**content: Any) -> str:

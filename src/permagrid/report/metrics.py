@@ -10,7 +10,7 @@ import pandas as pd
 
 from permagrid.errors import PermagridError
 from permagrid.products.legend import unit_label
-from permagrid.report.canvas import fold_label, fold_order
+from permagrid.report.fold_names import fold_order
 
 METRICS: dict[str, tuple[str, bool]] = {
     "rmse": ("RMSE", True),
@@ -96,13 +96,15 @@ def on_all_sites(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["subset"] == "all"] if "subset" in table else table
 
 
-def best_learner(scores: pd.DataFrame) -> tuple[str, str]:
-    """Return the learner that does best under the most severe fold scheme, and that scheme.
+def best_learner(scores: pd.DataFrame, quote: str | None = None) -> tuple[str, str]:
+    """Return the learner that does best under the fold scheme to quote, and that scheme.
 
     Parameters
     ----------
     scores
         Scores of one target.
+    quote
+        The scheme to quote; the most severe where it is not known or not in the table.
 
     Raises
     ------
@@ -118,16 +120,20 @@ def best_learner(scores: pd.DataFrame) -> tuple[str, str]:
     table = on_all_sites(scores)
     if table.empty:
         raise PermagridError("the score table is empty")
-    severe = max(table["folds"].unique(), key=fold_order)
+    schemes = [str(name) for name in table["folds"].unique()]
+    severe = quote if quote is not None and quote in schemes else max(schemes, key=fold_order)
     rows = table[table["folds"] == severe]
     for metric, sign in (("rmse", 1.0), ("kappa", -1.0), ("accuracy", -1.0)):
         if metric in rows and rows[metric].notna().any():
-            return str(rows.loc[(sign * rows[metric]).idxmin(), "learner"]), str(severe)
-    return str(rows["learner"].iloc[0]), str(severe)
+            best = int(np.nanargmin(sign * rows[metric].to_numpy(float)))
+            return str(rows["learner"].iloc[best]), severe
+    return str(rows["learner"].iloc[0]), severe
 
 
-def quoted_row(scores: pd.DataFrame, published: str | None) -> dict[str, Any] | None:
-    """Return the row to quote: the published learner under the most severe folds, on all sites.
+def quoted_row(
+    scores: pd.DataFrame, published: str | None, quote: str | None = None
+) -> dict[str, Any] | None:
+    """Return the row to quote: the published learner under the folds to quote, on all sites.
 
     Parameters
     ----------
@@ -135,6 +141,8 @@ def quoted_row(scores: pd.DataFrame, published: str | None) -> dict[str, Any] | 
         Scores of one target.
     published
         The learner that made the maps. The best one is taken where it is not known or not in the table.
+    quote
+        The scheme to quote; the most severe where it is not known or not in the table.
 
     Examples
     --------
@@ -145,7 +153,7 @@ def quoted_row(scores: pd.DataFrame, published: str | None) -> dict[str, Any] | 
     table = on_all_sites(scores)
     if table.empty:
         return None
-    learner, folds = best_learner(table)
+    learner, folds = best_learner(table, quote)
     severe = table[table["folds"] == folds]
     if published is not None and published in set(severe["learner"]):
         learner = published
@@ -163,16 +171,3 @@ def main_metric(row: Mapping[str, Any]) -> str:
     """
     order = ("rmse", "kappa", "accuracy", *METRICS)
     return next((m for m in order if m in row and math.isfinite(float(row[m]))), "rmse")
-
-
-def fold_title(folds: str) -> str:
-    """Return the name of a fold scheme as a heading.
-
-    Examples
-    --------
-    >>> fold_title("random"), fold_title("site"), fold_title("block_500km")
-    ('Random folds', 'Folds by site', 'Folds by 500 km blocks')
-    """
-    if folds == "random":
-        return "Random folds"
-    return "Folds by site" if folds == "site" else f"Folds by {fold_label(folds)}"

@@ -13,19 +13,16 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from permagrid.errors import PermagridError
 from permagrid.products.legend import Legend, unit_label
-from permagrid.report.canvas import (
+from permagrid.report.canvas import INK, QUIET, new_figure, plain, styled, words
+from permagrid.report.fold_names import (
     FOLD_COLOURS,
-    INK,
-    QUIET,
     fold_colours,
     fold_label,
     fold_order,
-    new_figure,
-    plain,
-    styled,
-    words,
+    fold_title,
+    is_random,
 )
-from permagrid.report.metrics import METRICS, ScoreFormat, fold_title, score_format
+from permagrid.report.metrics import METRICS, ScoreFormat, score_format
 
 _MANY = 1500
 """Above this number of points their density is drawn instead of each one."""
@@ -218,7 +215,7 @@ def score_figure(scores: pd.DataFrame, *, unit: str, published: str | None = Non
     panels[0].set_yticks(range(len(learners)), names)
     panels[0].set_ylim(len(learners) - 0.5, -0.5)
     for folds in schemes:
-        face = "white" if folds == "random" else colours[folds]
+        face = "white" if is_random(folds) else colours[folds]
         panels[0].plot([], [], "o", color=colours[folds], markerfacecolor=face, label=fold_title(folds))
     figure.legend(
         *panels[0].get_legend_handles_labels(),

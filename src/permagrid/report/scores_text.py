@@ -8,15 +8,9 @@ from typing import Any
 import pandas as pd
 
 from permagrid.products.legend import unit_label
-from permagrid.report.canvas import fold_label, fold_order, words
-from permagrid.report.metrics import (
-    METRICS,
-    fold_title,
-    main_metric,
-    on_all_sites,
-    quoted_row,
-    score_format,
-)
+from permagrid.report.canvas import words
+from permagrid.report.fold_names import fold_label, fold_order, fold_title, is_random
+from permagrid.report.metrics import METRICS, main_metric, on_all_sites, quoted_row, score_format
 from permagrid.report.page import Card, Cell, Grid, Row, number
 
 
@@ -30,7 +24,12 @@ class Statement:
     """Whether there is no spatial score to quote."""
 
 
-def statement(scores: pd.DataFrame, unit: str, published: str | None = None) -> Statement:
+def statement(
+    scores: pd.DataFrame,
+    unit: str,
+    published: str | None = None,
+    quote: Mapping[str, Any] | None = None,
+) -> Statement:
     """Return the sentence on what to quote from the scores of one target.
 
     Parameters
@@ -41,6 +40,8 @@ def statement(scores: pd.DataFrame, unit: str, published: str | None = None) -> 
         Unit of the target.
     published
         The learner whose maps are published, where that is known.
+    quote
+        Entry ``quote`` of a summary: the folds to quote, and why.
 
     Examples
     --------
@@ -48,12 +49,12 @@ def statement(scores: pd.DataFrame, unit: str, published: str | None = None) -> 
     >>> statement(table, "1", "a").text
     'The figure to quote is that of folds by site: RMSE 1.500 (a). ... Under random folds ... 0.500; ...'
     """
-    row = quoted_row(scores, published)
+    row = quoted_row(scores, published, quoted_folds(quote))
     if row is None:
         return Statement("This run made no scores: its maps carry no statement of accuracy.", True)
     metric, form = main_metric(row), score_format(scores, unit)
     value = form.text(row[metric], metric)
-    if row["folds"] == "random":
+    if is_random(str(row["folds"])):
         return Statement(
             f"This run has random folds only ({METRICS[metric][0]} {value}). They put neighbours of every "
             "test site into training and say nothing about places without sites: do not quote this "
@@ -66,9 +67,15 @@ def statement(scores: pd.DataFrame, unit: str, published: str | None = None) -> 
         f"The figure to quote is that of folds by {_fold_words(str(row['folds']))}: "
         f"{METRICS[metric][0]} {value} ({words(str(row['learner']))}{more}). "
     )
+    if quote and quote.get("wasserstein_km") is not None:
+        text += (
+            f"Among the folds that hold whole sites out these are the nearest to what the map does (W "
+            f"{quote['wasserstein_km']:.4g} km between distances from test sites to training "
+            "sites and from the map to the sites). "
+        )
     table = on_all_sites(scores)
     text += _why_this_learner(str(row["learner"]), published, table["learner"].nunique())
-    mild = table[(table["learner"] == row["learner"]) & (table["folds"] == "random")]
+    mild = table[(table["learner"] == row["learner"]) & table["folds"].astype(str).str.startswith("random")]
     if not mild.empty:
         text += (
             f" Under random folds the same model scores {form.text(float(mild[metric].iloc[0]), metric)}; "
@@ -91,14 +98,21 @@ def _why_this_learner(learner: str, published: str | None, learners: int) -> str
     return "No other learner was tried."
 
 
-def score_cards(scores: pd.DataFrame, unit: str, published: str | None = None) -> list[Card]:
-    """Return the main score under the most severe and under random folds as cards."""
-    row = quoted_row(scores, published)
+def quoted_folds(quote: Mapping[str, Any] | None) -> str | None:
+    """Return the folds to quote, where a summary names them."""
+    return None if not quote or quote.get("folds") is None else str(quote["folds"])
+
+
+def score_cards(
+    scores: pd.DataFrame, unit: str, published: str | None = None, quote: str | None = None
+) -> list[Card]:
+    """Return the main score under the folds to quote as cards."""
+    row = quoted_row(scores, published, quote)
     if row is None:
         return []
     metric, form = main_metric(row), score_format(scores, unit)
     name = METRICS[metric][0]
-    spatial = str(row["folds"]) != "random"
+    spatial = not is_random(str(row["folds"]))
     interval = form.interval(row, metric)
     cards = [
         Card(
@@ -177,7 +191,7 @@ def _same(record: Mapping[str, Any], quoted: Mapping[str, Any] | None) -> bool:
 def _mark(record: Mapping[str, Any], quoted: Mapping[str, Any] | None) -> str:
     if _same(record, quoted):
         return "quoted"
-    return "random" if record["folds"] == "random" else ""
+    return "random" if is_random(str(record["folds"])) else ""
 
 
 def fold_sentences(summary: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from permagrid.report.metrics import on_all_sites, quoted_row
 from permagrid.report.page import Folded, Part, Picture, Section, count
 from permagrid.report.raster import read_map
 from permagrid.report.score_figures import confusion_figure, roc_figure, scatter_figure, score_figure
-from permagrid.report.scores_text import fold_sentences, score_grids, subset_words
+from permagrid.report.scores_text import fold_sentences, quoted_folds, score_grids, subset_words
 from permagrid.report.site_figures import flags_by_site, site_map_figure
 from permagrid.report.site_text import site_counts
 
@@ -70,7 +70,7 @@ def site_section(
 
 
 def prediction_section(
-    predictions: pd.DataFrame, scores: pd.DataFrame, study: Mapping[str, Any]
+    predictions: pd.DataFrame, scores: pd.DataFrame, summary: Mapping[str, Any], study: Mapping[str, Any]
 ) -> Section | None:
     """Return out-of-fold predictions against observations: the quoted learner open, others on demand."""
     if predictions.empty:
@@ -82,7 +82,8 @@ def prediction_section(
         rows = on_all_sites(mine)
         learners = list(dict.fromkeys(rows["learner"]))
         own = scores[scores["target"] == target] if not scores.empty else scores
-        row = quoted_row(own, published_learner(study)) if not own.empty else None
+        folds = quoted_folds(summary.get("quote"))
+        row = quoted_row(own, published_learner(study), folds) if not own.empty else None
         first = str(row["learner"]) if row and row["learner"] in learners else learners[0]
         unit = _unit(target, study)
         legend = variable_legend(target, unit, rows["observed"], study)
@@ -155,7 +156,8 @@ def score_section(
     targets = list(dict.fromkeys(scores["target"]))
     for target in targets:
         rows = scores[scores["target"] == target]
-        unit, quoted = _unit(target, study), quoted_row(rows, published)
+        folds = quoted_folds(summary.get("quote"))
+        unit, quoted = _unit(target, study), quoted_row(rows, published, folds)
         title = LEGENDS[target].title if target in LEGENDS else words(target).capitalize()
         every = on_all_sites(rows)
         if not every.empty:

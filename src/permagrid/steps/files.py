@@ -20,11 +20,32 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def write_tables(
     folder: RunDir, flagged: gpd.GeoDataFrame, training: gpd.GeoDataFrame, comparison: Comparison
 ) -> None:
-    """Write ``sites.parquet``, ``training.parquet``, ``predictions.parquet`` and ``scores.csv``."""
+    """Write the parquet tables of sites, training and predictions, and the scores and distances as text."""
     _write_parquet(folder.path / "sites.parquet", flagged)
     _write_parquet(folder.path / "training.parquet", training)
     _write_parquet(folder.path / "predictions.parquet", comparison.predictions)
-    write_text(folder.path / "scores.csv", _safe(comparison.scores).to_csv(index=False, lineterminator="\n"))
+    for name, table in (("scores", comparison.scores), ("fold_distances", fold_curves(comparison))):
+        text = _safe(table).to_csv(index=False, lineterminator="\n")
+        write_text(folder.path / f"{name}.csv", text)
+
+
+def fold_curves(comparison: Comparison) -> pd.DataFrame:
+    """Return the distributions of distances under all fold schemes [km].
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``folds``, ``wasserstein_km``, ``kind``, ``distance_km`` and ``share`` of the distances that are no
+        longer.
+    """
+    parts = []
+    for name, found in comparison.distances.items():
+        curves = found.curves()
+        curves["distance_km"] = curves.pop("distance") / 1000.0
+        curves.insert(0, "folds", name)
+        curves.insert(1, "wasserstein_km", found.wasserstein / 1000.0)
+        parts.append(curves[["folds", "wasserstein_km", "kind", "distance_km", "share"]])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:

@@ -22,10 +22,11 @@ from permagrid.covariates.table import attributes
 from permagrid.errors import PermagridError
 from permagrid.grid import blocks
 from permagrid.sites.quality import flag_counts
+from permagrid.steps.folds import to_quote
 from permagrid.steps.inputs import path_patterns
 from permagrid.steps.maps import Map
 from permagrid.study import Study
-from permagrid.validation import Comparison
+from permagrid.validation import Comparison, FoldDistances, Folds
 
 SCHEMA = 1
 """Version of the layout of ``summary.json``."""
@@ -52,6 +53,8 @@ class Outcome(NamedTuple):
     """Errors against the truth of a virtual world."""
     covariates: list[dict[str, Any]]
     """What each covariate is and how it was made."""
+    learner: str
+    """The learner that made the maps."""
 
 
 def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
@@ -59,13 +62,47 @@ def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
     schemes = outcome.comparison.folds
     return {
         "sites": site_counts(outcome.flagged, outcome.training),
-        "folds": [{"name": f.name, "method": f.method, "n_folds": len(f)} for f in schemes],
+        "folds": [fold_record(f, outcome.comparison.distances.get(f.name)) for f in schemes],
+        "quote": quote_record(outcome.comparison, outcome.learner),
         "scores": score_list(outcome.comparison.scores),
         "products": products_of(outcome.maps, folder),
         "covariates": outcome.covariates,
         "covariate_groups": gain_list(outcome.comparison.gains),
         "agreement": outcome.agreement,
         "truth": outcome.truth,
+    }
+
+
+def fold_record(folds: Folds, distances: FoldDistances | None) -> dict[str, Any]:
+    """Return what a fold scheme is, and how much it is like the making of the map."""
+    record: dict[str, Any] = {
+        "name": folds.name,
+        "method": folds.method,
+        "n_folds": len(folds) // folds.repeats,
+        "repeats": folds.repeats,
+        "spatial": folds.spatial,
+        "all_tested": folds.all_tested,
+        "found": dict(folds.record),
+    }
+    if distances is not None:
+        record["wasserstein_km"] = distances.wasserstein / 1000.0
+        record["median_km"] = {
+            kind: float(np.median(getattr(distances, kind))) / 1000.0
+            for kind in ("sample_to_sample", "test_to_train", "prediction_to_sample")
+        }
+    return record
+
+
+def quote_record(comparison: Comparison, learner: str) -> dict[str, Any] | None:
+    """Return which score is to be quoted for the map, None where the map was not looked at."""
+    if not comparison.distances:
+        return None
+    folds = to_quote(list(comparison.folds), dict(comparison.distances))
+    return {
+        "learner": learner,
+        "folds": folds,
+        "wasserstein_km": comparison.distances[folds].wasserstein / 1000.0,
+        "rule": "smallest W among fold schemes that hold whole sites out and test each",
     }
 
 

@@ -202,9 +202,11 @@ def first_component(coordinates: Float) -> Float:
 
 
 def _means(coordinates: Float, seed: int) -> Clusters:
+    apart = len(np.unique(coordinates, axis=0))
+
     def clusters(count: int) -> Index:
         with threadpool_limits(1):
-            found = KMeans(count, n_init=1, random_state=seed).fit(coordinates).labels_
+            found = KMeans(min(count, apart), n_init=1, random_state=seed).fit(coordinates).labels_
         # An empty cluster, as points that coincide can leave, has no number.
         return np.asarray(np.unique(found, return_inverse=True)[1]).ravel()
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from permagrid.validation.candidate import Candidate, Choice
+from permagrid.validation.objective import Score
 from permagrid.validation.trials import Trial, Trials, shown
 
 COLUMNS = (
@@ -36,25 +37,46 @@ def trail_of(trials: Trials, stage: str, tried: Sequence[Trial], chosen: Trial) 
     chosen
         Which of them was taken.
     """
-    scores = trials.scored(tried) if trials.folds is not None else []
-    rows = []
-    for number, trial in enumerate(tried):
-        score = scores[number] if scores else None
-        rows.append(
-            (
-                stage,
-                shown(trial.keywords),
-                ", ".join(trial.covariates),
-                len(trial.covariates),
-                trials.judge.objective.metric,
-                float("nan") if score is None else score.score,
-                float("nan") if score is None else score.standard_error,
-                "" if trials.folds is None else trials.folds.name,
-                trial == chosen,
-                "; ".join(filter(None, (trials.note, trials.why(trial)))),
-            )
-        )
+    scores = [None] * len(tried) if trials.folds is None else trials.scored(tried)
+    rows = [
+        row(trials, stage, trial, score, chosen=trial == chosen, note=trials.why(trial))
+        for trial, score in zip(tried, scores, strict=True)
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def row(
+    trials: Trials, stage: str, trial: Trial, score: Score | None, *, chosen: bool, note: str
+) -> tuple[object, ...]:
+    """Return one row of a trail.
+
+    Parameters
+    ----------
+    trials
+        On whose inner folds it was scored.
+    stage
+        Part of the choice to which it belongs.
+    trial
+        What was tried.
+    score
+        Its score, if it has one.
+    chosen
+        Whether it was taken.
+    note
+        What is to be said of it, besides what is to be said of the folds.
+    """
+    return (
+        stage,
+        shown(trial.keywords),
+        ", ".join(trial.covariates),
+        len(trial.covariates),
+        trials.judge.objective.metric,
+        float("nan") if score is None else score.score,
+        float("nan") if score is None else score.standard_error,
+        "" if trials.folds is None else trials.folds.name,
+        chosen,
+        "; ".join(filter(None, (trials.note, note))),
+    )
 
 
 def nothing_tried(candidate: Candidate, trials: Trials, stage: str) -> Choice:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -205,25 +206,59 @@ Task = tuple[int, tuple[str, ...], list[Mapping[str, Any]]]
 def predicted(bench: Bench, task: Task) -> list[Float] | str:
     """Return what each of some trials predicts for the test rows of an inner fold, or why there is no fit."""
     pair, covariates, several = task
-    train, test = bench.pairs[pair]
-    values = bench.values[train]
-    if bench.classes is not None and (values == values[0]).all():
-        only = np.repeat(np.asarray(bench.classes == values[0], dtype=float)[np.newaxis], len(test), axis=0)
-        return [only] * len(several)
     columns = np.array([bench.candidate.covariates.index(name) for name in covariates])
-    rows, tested = bench.rows[np.ix_(train, columns)], bench.rows[np.ix_(test, columns)]
-    weights = {} if bench.weights[pair] is None else {"sample_weight": bench.weights[pair]}
-
-    def fitted(keywords: Mapping[str, Any]) -> Any:
-        return bench.candidate.build(keywords, covariates).fit(rows, values, **weights)
-
+    tested = bench.rows[np.ix_(bench.pairs[pair][1], columns)]
+    only = _only_class(bench, pair, len(tested))
+    if only is not None:
+        return [only] * len(several)
     try:
         with config_context(assume_finite=bench.finite):
-            return _predictions(fitted, several, bench, tested)
+            return _predictions(partial(_fitted, bench, pair, covariates, columns), several, bench, tested)
     except PermagridError:
         raise
     except (ValueError, ArithmeticError) as error:
         return str(error).strip().split("\n")[0]
+
+
+def predict_with(bench: Bench, pair: int, rows: Float) -> Float:
+    """Return predictions of any rows by the candidate as it is, fitted to the training rows of an inner fold.
+
+    Parameters
+    ----------
+    bench
+        What is needed for the fit.
+    pair
+        The inner fold.
+    rows
+        Covariates of the rows, shape ``(n, covariates)``.
+    """
+    only = _only_class(bench, pair, len(rows))
+    if only is not None:
+        return only
+    covariates = bench.candidate.covariates
+    fitted = partial(_fitted, bench, pair, covariates, np.arange(len(covariates)))
+    return _predictions(fitted, [bench.candidate.keywords], bench, rows)[0]
+
+
+def _only_class(bench: Bench, pair: int, n: int) -> Float | None:
+    """Return the probabilities that follow where all rows that train are of one class."""
+    values = bench.values[bench.pairs[pair][0]]
+    if bench.classes is None or (values != values[0]).any():
+        return None
+    return np.repeat(np.asarray(bench.classes == values[0], dtype=float)[np.newaxis], n, axis=0)
+
+
+def _fitted(
+    bench: Bench,
+    pair: int,
+    covariates: tuple[str, ...],
+    columns: NDArray[np.int_],
+    keywords: Mapping[str, Any],
+) -> Any:
+    train, weights = bench.pairs[pair][0], bench.weights[pair]
+    given = {} if weights is None else {"sample_weight": weights}
+    estimator = bench.candidate.build(keywords, covariates)
+    return estimator.fit(bench.rows[np.ix_(train, columns)], bench.values[train], **given)
 
 
 def _predictions(

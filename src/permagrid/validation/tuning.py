@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from permagrid.errors import PermagridError
 from permagrid.validation.candidate import Candidate, Choice
+from permagrid.validation.objective import Score
 from permagrid.validation.proposals import encoded, next_proposal
 from permagrid.validation.shared_work import Space, combinations, together
 from permagrid.validation.trail import trail_of
@@ -179,13 +180,35 @@ def best_of(trials: Trials, tried: Sequence[Trial], *, simplest: bool = True) ->
     PermagridError
         If none of them has a score.
     """
-    scores = trials.scored(tried)
+    rule = simplest and trials.judge.one_standard_error
+    best = best_score(trials.scored(tried), one_standard_error=rule)
+    if best is None:
+        raise PermagridError(f"no combination has a score on the inner folds: {trials.why(tried[0])}")
+    return best
+
+
+def best_score(scores: Sequence[Score], *, one_standard_error: bool) -> int | None:
+    """Return the number of the best score, the first of equals; None where there is none.
+
+    Parameters
+    ----------
+    scores
+        In order of preference.
+    one_standard_error
+        Whether the first is taken that is no more than one standard error worse than the best.
+
+    Examples
+    --------
+    >>> scores = [Score(1.2, 0.1, 1.2), Score(1.05, 0.1, 1.05), Score(1.0, 0.1, 1.0)]
+    >>> best_score(scores, one_standard_error=False), best_score(scores, one_standard_error=True)
+    (2, 1)
+    """
     losses = np.array([score.loss for score in scores])
     if not np.isfinite(losses).any():
-        raise PermagridError(f"no combination has a score on the inner folds: {trials.why(tried[0])}")
+        return None
     best = int(np.argmin(losses))
     spread = scores[best].standard_error
-    if simplest and trials.judge.one_standard_error and np.isfinite(spread):
+    if one_standard_error and np.isfinite(spread):
         best = int(np.argmax(losses <= losses[best] + spread))
     return best
 

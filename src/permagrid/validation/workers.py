@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
+from threading import Thread
 from types import TracebackType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -214,6 +215,7 @@ def _serve(connection: Link) -> None:
     """Do tasks until the other side is gone."""
     # Whoever interrupts means the process that was started by hand, which then ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     # For what is loaded later; what is loaded already heeds the limit below.
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     function: Callable[[Any, Any], Any] | None = None
@@ -228,6 +230,13 @@ def _serve(connection: Link) -> None:
             threadpool_limits(1)
         elif function is not None:
             _answer(connection, function, shared, content)
+
+
+def _end_with(parent: BaseProcess | None) -> None:
+    """End this process with that which started it, even if that was killed and a task is in work."""
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _answer(connection: Link, function: Callable[[Any, Any], Any], shared: Any, task: Any) -> None:

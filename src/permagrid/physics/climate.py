@@ -1,15 +1,15 @@
 """The climate that a process model reads: indices of frost and thaw, or the year's sinusoid, and snow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from permagrid.errors import PermagridError
-from permagrid.learners.process_model import Columns, Float
-from permagrid.physics import DegreeDays, Wave, amplitude_of_quarters, degree_days
+from permagrid.physics.sinusoid import DegreeDays, Float, Wave, amplitude_of_quarters, degree_days
 
-_MILLIMETRES_OF_WATER = 1.0
-"""What a millimetre of precipitation weighs on a square metre [kg]."""
+Columns = Mapping[str, Float]
+"""What a model reads, such as ``thawing_index`` -> its values, arrays of one shape."""
 
 
 @dataclass(frozen=True)
@@ -50,38 +50,50 @@ class Climate:
         """Return whether anything is said of snow."""
         return self.snow_depth is not None or self.winter_precipitation is not None
 
-    def check(self, learner: str, *, needs: tuple[str, ...]) -> None:
-        """Refuse a climate that lacks what a model needs, or gives it twice.
+    def faults(self, *, needs: tuple[str, ...], suffix: str = "") -> list[str]:
+        """Return what lacks of the climate that a model needs, or is given twice.
 
         Parameters
         ----------
-        learner
-            Name of the learner, for messages.
         needs
             ``freezing_index``, ``thawing_index``, or ``wave`` where the sinusoid itself is needed.
+        suffix
+            What keywords have behind these names.
+        """
+        found = []
+
+        def keyword(name: str) -> str:
+            return f"{name}{suffix}"
+
+        wave = (
+            f"{keyword('air_temperature')} with {keyword('temperature_amplitude')}, or with "
+            f"{keyword('warmest_quarter')} and {keyword('coldest_quarter')}"
+        )
+        lacks = [each for each in needs if each == "wave" or getattr(self, each) is None]
+        if lacks and not self.has_wave:
+            indices = " and ".join(keyword(each) for each in needs if each != "wave")
+            found.append(f"climate is missing; set {indices}, or {wave}" if indices else f"set {wave}")
+        if self.temperature_amplitude is not None and (self.warmest_quarter or self.coldest_quarter):
+            found.append(
+                f"{keyword('temperature_amplitude')} and the quarters say the same; one of them is allowed"
+            )
+        if self.snow_depth is not None and self.winter_precipitation is not None:
+            found.append(
+                f"{keyword('snow_depth')} and {keyword('winter_precipitation')} both stand for snow; one of "
+                "them is allowed"
+            )
+        return found
+
+    def check(self, learner: str, *, needs: tuple[str, ...]) -> None:
+        """Refuse a climate that has `faults`.
 
         Raises
         ------
         PermagridError
-            If something lacks or is given twice.
+            With the first of them.
         """
-        wave = (
-            "air_temperature with temperature_amplitude, or with warmest_quarter and coldest_quarter, "
-            "each the name of a covariate"
-        )
-        lacks = [each for each in needs if each == "wave" or getattr(self, each) is None]
-        if lacks and not self.has_wave:
-            indices = " and ".join(each for each in needs if each != "wave")
-            wanted = f"{indices}, or {wave}" if indices else wave
-            raise PermagridError(f"{learner} needs the keywords {wanted}")
-        if self.temperature_amplitude is not None and (self.warmest_quarter or self.coldest_quarter):
-            raise PermagridError(
-                f"{learner}: temperature_amplitude and the quarters say the same; one of them is allowed"
-            )
-        if self.snow_depth is not None and self.winter_precipitation is not None:
-            raise PermagridError(
-                f"{learner}: snow_depth and winter_precipitation both stand for snow; one of them is allowed"
-            )
+        for fault in self.faults(needs=needs):
+            raise PermagridError(f"{learner}: {fault}")
 
 
 def wave_of(columns: Columns) -> Wave:
@@ -113,8 +125,8 @@ def thawing_of(columns: Columns) -> Float:
     return degree_days(wave_of(columns)).thawing
 
 
-def snow_of(columns: Columns, *, density: float) -> Float | None:
-    """Return the depth of snow of rows [m], or None where nothing is said of it.
+def snow_of(columns: Columns, *, density: float) -> Float:
+    """Return the depth of snow [m]: as it is given, else of precipitation that lies as snow.
 
     Parameters
     ----------
@@ -125,6 +137,5 @@ def snow_of(columns: Columns, *, density: float) -> Float | None:
     """
     if "snow_depth" in columns:
         return np.maximum(columns["snow_depth"], 0.0)
-    if "winter_precipitation" in columns:
-        return np.maximum(columns["winter_precipitation"], 0.0) * (_MILLIMETRES_OF_WATER / density)
-    return None
+    # A millimetre is a kilogram on each square metre.
+    return np.maximum(columns["winter_precipitation"], 0.0) / density

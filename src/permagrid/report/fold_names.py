@@ -1,0 +1,96 @@
+"""Fold schemes as people read them: their names, their order, and a colour for each."""
+
+import re
+
+FOLD_COLOURS = ("#8d99a3", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7b3f00")
+"""Random folds grey, then colours of Okabe and Ito (2008) that colour-blind readers tell apart."""
+
+_ROUNDS = re.compile(r"_(\d+)x(\d+)$")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)km")
+_KINDS = ("random", "holdout", "epoch", "site", "knndm", "region", "buffered", "block", "hexagon")
+
+
+def is_random(folds: str) -> bool:
+    """Return whether a scheme splits rows without regard to their sites.
+
+    Examples
+    --------
+    >>> is_random("random_40x5"), is_random("site")
+    (True, False)
+    """
+    return folds.startswith(("random", "holdout"))
+
+
+def fold_order(folds: str) -> tuple[int, float]:
+    """Return a key that sorts fold schemes from the mildest to the most severe.
+
+    Random folds come first, then folds by epoch and by site, then those matched to the map and by region,
+    then buffers and spatial blocks by their size.
+
+    Examples
+    --------
+    >>> sorted(["block_500km", "block_1000km", "site", "random", "knndm"], key=fold_order)
+    ['random', 'site', 'knndm', 'block_500km', 'block_1000km']
+    """
+    place = next((index for index, kind in enumerate(_KINDS) if folds.startswith(kind)), 5)
+    size = _SIZE.search(folds)
+    # Blocks and hexagons of one size are as severe as each other.
+    return min(place, 7), float(size[1]) if size else 0.0
+
+
+def fold_label(folds: str) -> str:
+    """Return the name of a fold scheme as people read it.
+
+    Examples
+    --------
+    >>> fold_label("block_500km"), fold_label("site"), fold_label("random"), fold_label("knndm")
+    ('500 km blocks', 'by site', 'random', 'kNNDM')
+    >>> fold_label("random_40x5"), fold_label("hexagon_300km_buffer_50km")
+    ('random, 40 times 5', '300 km hexagons, buffer 50 km')
+    """
+    rounds = _ROUNDS.search(folds)
+    name = folds[: rounds.start()] if rounds else folds
+    more = f", {rounds[1]} times {rounds[2]}" if rounds else ""
+    spatial = re.match(r"(block|hexagon)_([\d.]+)km(?:_buffer_([\d.]+)km)?$", name)
+    if spatial:
+        buffer = f", buffer {spatial[3]} km" if spatial[3] else ""
+        return f"{spatial[2]} km {spatial[1]}s{buffer}{more}"
+    if name.startswith("buffered_"):
+        return f"site, buffer {name.removeprefix('buffered_').replace('km', ' km')}{more}"
+    if name.startswith("knndm"):
+        return f"kNNDM{name.removeprefix('knndm').replace('_', ' ')}{more}"
+    if name in ("site", "epoch") or name.startswith("region"):
+        return f"by {name.replace('_', ' ')}{more}"
+    return f"{name.replace('_', ' ')}{more}"
+
+
+def fold_title(folds: str) -> str:
+    """Return the name of a fold scheme as a heading.
+
+    Examples
+    --------
+    >>> fold_title("random"), fold_title("site"), fold_title("block_500km")
+    ('Random folds', 'Folds by site', 'Folds by 500 km blocks')
+    """
+    label = fold_label(folds)
+    if folds.startswith("holdout"):
+        return label.capitalize()
+    if folds.startswith("random"):
+        return f"Random folds{label.removeprefix('random')}"
+    if folds.startswith("knndm"):
+        return f"{label} folds"
+    return f"Folds {label}" if label.startswith("by ") else f"Folds by {label}"
+
+
+def fold_colours(schemes: list[str]) -> dict[str, str]:
+    """Return a colour for each fold scheme; random folds are always grey.
+
+    Examples
+    --------
+    >>> fold_colours(["site", "random"])
+    {'random': '#8d99a3', 'site': '#0072b2'}
+    """
+    ordered = sorted(set(schemes), key=fold_order)
+    spatial = [folds for folds in ordered if not is_random(folds)]
+    colours = {folds: FOLD_COLOURS[1 + i % (len(FOLD_COLOURS) - 1)] for i, folds in enumerate(spatial)}
+    return {folds: colours.get(folds, FOLD_COLOURS[0]) for folds in ordered}
