@@ -219,7 +219,7 @@ def audit(
     steps = Steps(console if shown else None)
     findings = review.review(study, data=data, out=out, workers=workers, steps=steps)
     if report is not None:
-        review.write_findings(report, study.stem, findings)
+        review.write_findings(report, study.name, findings)
     if not quiet:
         review.show_findings(findings, Console())
     if any(finding.severity == "fatal" for finding in findings):

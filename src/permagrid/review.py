@@ -139,7 +139,7 @@ def write_findings(path: Path, study: str, findings: Sequence[Finding]) -> None:
     path
         File to write.
     study
-        What was audited.
+        Name of the study file.
     findings
         What was found.
 

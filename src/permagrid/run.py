@@ -9,7 +9,7 @@ from permagrid.files import sha256_of
 from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
-from permagrid.steps import files, maps, scores, sites, stack, summary
+from permagrid.steps import files, layers, maps, scores, sites, stack, summary
 from permagrid.steps.folds import domain_of
 from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files, predictors
 from permagrid.steps.learners import mapped
@@ -75,8 +75,8 @@ def run(
         covariates = covariates_of(study)
 
         with steps.step("covariate stack") as advance:
-            layers = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
-            cube = stack.build_stack(study, geobox, folder, layers, root, workers=workers, advance=advance)
+            stores = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
+            cube = stack.build_stack(study, geobox, folder, stores, root, workers=workers, advance=advance)
 
         with steps.step("sites"):
             observations = sites.read_sources(study.sites.sources, root)
@@ -86,13 +86,13 @@ def run(
             used = table[table["excluded"] == ""].reset_index(drop=True)
 
         with steps.step("validation") as advance:
-            ground = scores.Ground(used, domain_of(study, cube), root, workers)
+            ground = scores.Ground.of(used, domain_of(study, cube), study, root, workers)
             comparison = scores.compare_learners(ground, study, folder, advance=advance)
 
         with steps.step("maps") as advance:
-            learner = mapped(study, ground.domain)
-            job = maps.MapJob(study, learner, cube, folder, layers.values(), block=block, workers=workers)
-            made = job.make(used, advance)
+            canvas = maps.Canvas.of(cube, stores.values(), block=block, workers=workers)
+            target = maps.TargetMaker(study, mapped(study, ground.domain), ground, canvas)
+            made = layers.Atlas(study, geobox, folder, canvas.n_blocks).make([target], advance)
 
         with steps.step("compare with references"):
             others = summary.agreement(made, study, root), summary.against_truth(made, study, root)

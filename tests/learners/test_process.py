@@ -256,15 +256,13 @@ def test_a_weight_of_two_is_the_row_twice(name, keywords, task):
     kind, y = "class" if task == "class" else "value", target(task)[:150]
     weights = 1.0 + (np.arange(150) % 3 == 0)
     twice = np.repeat(np.arange(150), weights.astype(int))
-    one = built(name, keywords, kind).fit(rows, y, sample_weight=weights)
+    # Weights are relative: 150 rows of these weights are held by as many rows as 200 without.
+    held = {"shrinkage": 7.5} if "soil_class" in keywords else {}
+    one = built(name, {**keywords, **held}, kind).fit(rows, y, sample_weight=weights)
     two = built(name, keywords, kind).fit(rows[twice], y[twice])
-    # What the parameters are held by, and the median residual, differ by a little.
     ask = "predict_proba" if kind == "class" else "predict"
-    np.testing.assert_allclose(
-        getattr(one, ask)(rows),
-        getattr(two, ask)(rows),
-        atol={"class": 0.02, "value": 0.1, "depth": 4.0}[task],
-    )
+    wide = {"class": 0.01, "value": 0.02, "depth": 1.0}[task]
+    np.testing.assert_allclose(getattr(one, ask)(rows), getattr(two, ask)(rows), atol=wide)
 
 
 def test_no_weight_is_no_row():

@@ -108,7 +108,7 @@ def test_r_finds_the_same_with_its_own_functions(name, tmp_path):
     found = fitted(case, "euclidean")
     assert found.threshold == pytest.approx(threshold, rel=1e-10)
     np.testing.assert_allclose(found.training.di, training, **TIGHT)
-    np.testing.assert_allclose(found.di(case.new), di, rtol=1e-8)
+    np.testing.assert_allclose(found.di(case.new), di, **TIGHT)
     assert found.density(case.new).tolist() == density.tolist()
 
 

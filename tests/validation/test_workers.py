@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -147,7 +148,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, way):
     script.write_text(textwrap.dedent(SCRIPT))
     process = subprocess.Popen(
         [sys.executable, str(script)],
-        env={**os.environ, "PYTHONPATH": os.path.dirname(__file__)},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -162,7 +163,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, way):
     _, told = process.communicate(timeout=60)
     assert process.returncode != 0
     # They have a minute's work before them.
-    gone, alive = psutil.wait_procs([psutil.Process(o) for o in owners if psutil.pid_exists(o)], timeout=10)
+    _, alive = psutil.wait_procs([psutil.Process(o) for o in owners if psutil.pid_exists(o)], timeout=10)
     assert not alive
     assert told.count("Traceback") == (1 if way == signal.SIGINT else 0)
     assert ("KeyboardInterrupt" in told) == (way == signal.SIGINT)

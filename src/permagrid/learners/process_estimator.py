@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from permagrid.errors import PermagridError
-from permagrid.learners.process_fit import Calibrated, calibrate
+from permagrid.learners.process_fit import Calibrated, Rows, calibrate
 from permagrid.learners.process_model import Float, Process, check_covariates
 from permagrid.learners.row_wise import softmax
 
@@ -53,12 +53,14 @@ class _ProcessEstimator(BaseEstimator):  # type: ignore[misc]
             return None
         return np.array(np.asarray(X, dtype=float)[:, list(self.covariates).index(self.process.soil_class)])
 
-    def _begin(self, X: ArrayLike) -> tuple[dict[str, Float], Float | None]:
+    def _rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
         if not self.covariates:
             raise PermagridError(f"{self.process.name} knows its covariates by name, and was given no names")
         check_covariates(self.process, self.covariates)
-        self.n_features_in_ = np.shape(X)[1]
-        return self.process.columns(X, self.covariates), self._codes(X)
+        many, self.n_features_in_ = np.shape(X)
+        weights = np.ones(many) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        columns = self.process.columns(X, self.covariates)
+        return Rows(columns, self._codes(X), np.asarray(weights / weights.mean()))
 
 
 class ProcessRegressor(RegressorMixin, _ProcessEstimator):  # type: ignore[misc]
@@ -87,19 +89,15 @@ class ProcessRegressor(RegressorMixin, _ProcessEstimator):  # type: ignore[misc]
         sample_weight
             Weights of the rows; all the same if left out.
         """
-        columns, codes = self._begin(X)
-        values = np.asarray(y, dtype=float)
-        root = np.sqrt(_weights(sample_weight, len(values)))
+        rows, values = self._rows(X, sample_weight), np.asarray(y, dtype=float)
 
-        def misfit(said: Float, coefficients: Float) -> Float:
-            return (values - self._values(said, coefficients)) * root
+        def misfit(said: Float, coefficients: Float) -> tuple[Float, Float]:
+            return values - self._values(said, coefficients), np.empty(0)
 
         def begin(said: Float) -> list[float]:
-            return [*_straight(said, values, root**2)] if self.process.linear else []
+            return [*_straight(said, values, rows.weights)] if self.process.linear else []
 
-        self.calibrated_, self.coefficients_ = calibrate(
-            self.process, columns, codes, misfit, begin=begin, loss="soft_l1"
-        )
+        self.calibrated_, self.coefficients_ = calibrate(self.process, rows, misfit, begin=begin, robust=True)
         return self
 
     def predict(self, X: ArrayLike) -> Float:
@@ -139,35 +137,30 @@ class ProcessClassifier(ClassifierMixin, _ProcessEstimator):  # type: ignore[mis
         sample_weight
             Weights of the rows; all the same if left out.
         """
-        columns, codes = self._begin(X)
+        rows = self._rows(X, sample_weight)
         self.classes_, index = np.unique(np.asarray(y), return_inverse=True)
-        weights = _weights(sample_weight, len(index))
-        root = np.sqrt(weights)
-        many = len(self.classes_)
+        many, weights = len(self.classes_), rows.weights
         own = np.eye(many)[index]
 
-        def misfit(said: Float, coefficients: Float) -> Float:
+        def misfit(said: Float, coefficients: Float) -> tuple[Float, Float]:
             right = softmax(self._scores(said, coefficients))[np.arange(len(index)), index]
             # The roots of twice the deviance, with the sign of two classes: smooth where a row is right.
             away = np.sqrt(-2.0 * np.log(np.maximum(right, _SURE)))
             sign = np.where(index == 0, -1.0, 1.0) if many == 2 else 1.0
-            spread = _deviation(said, weights)
-            slopes = coefficients[: many - 1] * spread
-            held = np.sqrt(_RIDGE) * np.concatenate([slopes, coefficients[many - 1 :]])
-            return np.concatenate([sign * away * root, held])
+            slopes = coefficients[: many - 1] * _deviation(said, weights)
+            return sign * away, np.sqrt(_RIDGE) * np.concatenate([slopes, coefficients[many - 1 :]])
 
         def begin(said: Float) -> list[float]:
             spread = max(_deviation(said, weights), 1e-9)
-            shares = np.maximum((own * weights[:, None]).sum(axis=0) / weights.sum(), 1e-6)
+            counts = np.maximum((own * weights[:, None]).sum(axis=0), 1e-6)
             means = [
-                np.sum(said * weights * column) / max(np.sum(weights * column), 1e-9) for column in own.T
+                np.sum(said * weights * column) / count for column, count in zip(own.T, counts, strict=True)
             ]
             slopes = [(mean - means[0]) / spread**2 for mean in means[1:]]
-            levels = np.log(shares[1:] / shares[0]).tolist() if self._levelled(many) else []
-            return [*slopes, *levels]
+            return [*slopes, *(np.log(counts[1:] / counts[0]).tolist() if self._levelled(many) else [])]
 
         self.calibrated_, self.coefficients_ = calibrate(
-            self.process, columns, codes, misfit, begin=begin, loss="linear"
+            self.process, rows, misfit, begin=begin, robust=False
         )
         return self
 
@@ -195,12 +188,6 @@ class ProcessClassifier(ClassifierMixin, _ProcessEstimator):  # type: ignore[mis
             ],
             axis=1,
         )
-
-
-def _weights(given: ArrayLike | None, rows: int) -> Float:
-    """Return weights of mean 1."""
-    weights = np.ones(rows) if given is None else np.asarray(given, dtype=float)
-    return np.asarray(weights / weights.mean())
 
 
 def _deviation(values: Float, weights: Float) -> float:

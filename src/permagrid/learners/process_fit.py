@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -11,8 +11,8 @@ from scipy.stats import qmc
 from permagrid.learners.process_model import Float, Process
 from permagrid.physics.climate import Columns
 
-Misfit = Callable[[Float, Float], Float]
-"""``(said, coefficients)`` gives residuals, shape ``(n,)`` or more, of what the law says."""
+Misfit = Callable[[Float, Float], tuple[Float, Float]]
+"""``(said, coefficients)`` gives the residuals of rows, shape ``(n,)``, and what is added to them."""
 
 _TRIED, _STARTS = 64, 3
 _FARTHEST = 2.0
@@ -47,14 +47,20 @@ class Calibrated:
         return np.asarray(self.process.law(columns, values))
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The training rows of a process model."""
+
+    columns: Columns
+    """What its law needs."""
+    codes: Float | None
+    """Codes of its class covariate."""
+    weights: Float
+    """Weights, of mean 1."""
+
+
 def calibrate(
-    process: Process,
-    columns: Columns,
-    codes: Float | None,
-    misfit: Misfit,
-    *,
-    begin: Callable[[Float], Sequence[float]],
-    loss: Literal["linear", "soft_l1"],
+    process: Process, rows: Rows, misfit: Misfit, *, begin: Callable[[Float], Sequence[float]], robust: bool
 ) -> tuple[Calibrated, Float]:
     """Return a process model calibrated to training rows, and the coefficients of the misfit.
 
@@ -62,39 +68,35 @@ def calibrate(
     ----------
     process
         The model.
-    columns, codes
-        What its law needs, and the codes of its class covariate, of the training rows.
+    rows
+        The training rows.
     misfit
         Residuals, of what the law says and of coefficients that are fitted beside the parameters.
     begin
         Coefficients to begin with, of what the law says.
-    loss
-        ``soft_l1`` lets large residuals count by their size instead of their square.
+    robust
+        Whether large residuals count by their size instead of their square.
 
     Notes
     -----
     Least squares by a trust region within bounds (Branch et al. 1999, doi:10.1137/S1064827595289108), from
     the best of points that are spread evenly over the ranges of the parameters. Each class has its own
     factor of the class parameter; factors are drawn to 1 as if so many rows of the class as `shrinkage` says
-    had the common value. What the rows do not tell stays near
-    where it began, a hundredth of a row.
+    had the common value. What the rows do not tell stays near where it began, a hundredth of a row.
     """
-    fit = _Fit(process, columns, misfit, loss)
-    starts = _starts(process)
-    begins = [np.concatenate([start, begin(fit.said(start))]) for start in starts]
-    fit.held *= fit.spread(begins[0])
-    costs = [float(np.sum(fit.residuals(point, None) ** 2)) for point in begins]
-    order = [0, *(index for index in np.argsort(costs, kind="stable") if index)][:_STARTS]
-    best = min((fit.solve(begins[index]) for index in order), key=lambda found: float(found.cost))
-    point = np.asarray(best.x)
+    fit = _Fit(process, rows, misfit)
+    begins = [np.concatenate([start, begin(fit.said(start))]) for start in _starts(process)]
+    if robust:
+        fit.held *= fit.spread(begins[0])
+    costs = [float(np.sum(fit.residuals(point) ** 2)) for point in begins]
+    order = sorted(range(1, len(begins)), key=costs.__getitem__)
+    found = [fit.solve(begins[index], robust=robust) for index in [0, *order][:_STARTS]]
+    point = min(found, key=lambda each: each[1])[0]
     factors: dict[float, float] = {}
-    if codes is not None and process.class_parameter is not None:
-        known, place = np.unique(codes, return_inverse=True)
-        found = fit.solve_classes(point, place, len(known))
-        point, factors = (
-            found[: len(point)],
-            dict(zip(known.tolist(), np.exp(found[len(point) :]).tolist(), strict=True)),
-        )
+    if rows.codes is not None and process.class_parameter is not None:
+        known, place = np.unique(rows.codes, return_inverse=True)
+        point, logarithms = fit.solve_classes(point, place, len(known), robust=robust)
+        factors = dict(zip(known.tolist(), np.exp(logarithms).tolist(), strict=True))
     size = len(process.free)
     return Calibrated(process, fit.values(point[:size]), factors), point[size:]
 
@@ -102,11 +104,11 @@ def calibrate(
 class _Fit:
     """Residuals of a process model as a function of a vector: places of parameters, then coefficients."""
 
-    def __init__(self, process: Process, columns: Columns, misfit: Misfit, loss: str) -> None:
-        self.process, self.columns, self.misfit, self.loss = process, columns, misfit, loss
-        self.size = len(process.free)
+    def __init__(self, process: Process, rows: Rows, misfit: Misfit) -> None:
+        self.process, self.rows, self.misfit = process, rows, misfit
+        self.root = np.sqrt(rows.weights)
         self.begin = np.array([each.place(each.start) for each in process.free])
-        self.held = _HELD
+        self.size, self.held = len(self.begin), _HELD
 
     def values(self, places: Float) -> dict[str, float]:
         free = {each.name: each.at(float(p)) for each, p in zip(self.process.free, places, strict=True)}
@@ -117,48 +119,46 @@ class _Fit:
         name = self.process.class_parameter
         if logarithms is not None and name is not None:
             values[name] = _within(self.process, name, values[name] * np.exp(logarithms))
-        return np.asarray(self.process.law(self.columns, values))
+        return np.asarray(self.process.law(self.rows.columns, values))
 
-    def residuals(self, point: Float, logarithms: Float | None) -> Float:
-        found = self.misfit(self.said(point[: self.size], logarithms), point[self.size :])
-        return np.concatenate([found, self.held * (point[: self.size] - self.begin)])
+    def residuals(self, point: Float, logarithms: Float | None = None, large: float | None = None) -> Float:
+        """Return weighted residuals; from about `large` on their squares grow by size only."""
+        found, added = self.misfit(self.said(point[: self.size], logarithms), point[self.size :])
+        if large is not None:
+            share = found / large
+            found = large * np.sign(share) * np.sqrt(2.0 * (np.sqrt(1.0 + share**2) - 1.0))
+        return np.concatenate([found * self.root, added, self.held * (point[: self.size] - self.begin)])
 
-    def solve(self, begin: Float) -> Any:
-        lower, upper = self._bounds(len(begin))
+    def solve(self, begin: Float, *, robust: bool) -> tuple[Float, float]:
+        """Return the vector of least squares that is found from a beginning, and its cost."""
         if not len(begin):
-            return _Nothing(begin, float(np.sum(self.residuals(begin, None) ** 2)))
-        first = least_squares(lambda point: self.residuals(point, None), begin, bounds=(lower, upper))
-        if self.loss == "linear":
-            return first
-        return least_squares(
-            lambda point: self.residuals(point, None),
-            np.clip(first.x, lower, upper),
-            bounds=(lower, upper),
-            loss=self.loss,
-            f_scale=_ROBUST * self.spread(first.x),
-        )
+            return begin, 0.0
+        bounds = self._bounds(len(begin))
+        found = least_squares(self.residuals, begin, bounds=bounds)
+        if robust:
+            large = _ROBUST * self.spread(found.x)
+            found = least_squares(
+                lambda point: self.residuals(point, None, large), np.clip(found.x, *bounds), bounds=bounds
+            )
+        return np.asarray(found.x), float(found.cost)
 
-    def solve_classes(self, point: Float, place: Any, many: int) -> Float:
-        """Return the vector with the logarithms of the factors of the classes behind it."""
-        size = len(point)
-        rows = len(place)
+    def solve_classes(self, point: Float, place: Any, many: int, *, robust: bool) -> tuple[Float, Float]:
+        """Return the vector, and the logarithms of the factors of the classes."""
+        size, rows = len(point), len(place)
         step = self.residuals(point, np.full(rows, _STEP)) - self.residuals(point, np.zeros(rows))
         held = np.sqrt(self.process.shrinkage * np.sum(step**2) / rows) / _STEP
+        large = _ROBUST * self.spread(point) if robust else None
 
         def residuals(whole: Float) -> Float:
             own = whole[size:]
-            return np.concatenate([self.residuals(whole[:size], own[place]), held * own])
+            return np.concatenate([self.residuals(whole[:size], own[place], large), held * own])
 
         lower, upper = self._bounds(size)
         ends = np.full(many, _FARTHEST)
-        found = least_squares(
-            residuals,
-            np.concatenate([np.clip(point, lower, upper), np.zeros(many)]),
-            bounds=(np.concatenate([lower, -ends]), np.concatenate([upper, ends])),
-            loss=self.loss,
-            f_scale=_ROBUST * self.spread(point),
-        )
-        return np.asarray(found.x)
+        bounds = np.concatenate([lower, -ends]), np.concatenate([upper, ends])
+        begin = np.concatenate([np.clip(point, lower, upper), np.zeros(many)])
+        found = np.asarray(least_squares(residuals, begin, bounds=bounds).x)
+        return found[:size], found[size:]
 
     def _bounds(self, size: int) -> tuple[Float, Float]:
         lower, upper = np.full(size, -np.inf), np.full(size, np.inf)
@@ -166,18 +166,12 @@ class _Fit:
         return lower, upper
 
     def spread(self, point: Float) -> float:
-        """Return how large residuals are, by their median, which outliers do not move; 1 of a deviance."""
-        if self.loss == "linear":
-            return 1.0
-        return max(1.4826 * float(np.median(np.abs(self.residuals(point, None)))), 1e-9)
-
-
-@dataclass(frozen=True)
-class _Nothing:
-    """The fit of a model of which all is given."""
-
-    x: Float
-    cost: float
+        """Return how large residuals are, by their median, which outliers do not move."""
+        sizes = np.abs(self.misfit(self.said(point[: self.size]), point[self.size :])[0])
+        order = np.argsort(sizes, kind="stable")
+        counted = np.cumsum(self.rows.weights[order])
+        middle = sizes[order][np.searchsorted(counted, 0.5 * counted[-1])]
+        return max(1.4826 * float(middle), 1e-6)
 
 
 def _starts(process: Process) -> list[Float]:

@@ -14,6 +14,7 @@ from permagrid.study import Chooser, LearnerPart, Search, Selection, Study
 from permagrid.validation import Candidate, Choose
 from permagrid.validation.inner_folds import FoldsSpec
 from permagrid.validation.objective import Objective
+from permagrid.validation.ranked import ranking_selection
 from permagrid.validation.selection import (
     chained,
     combination_selection,
@@ -137,6 +138,11 @@ def _selection(selection: Selection, judge: Judge, study: Study) -> Any:
         return combination_selection(judge, groups)
     if selection.method == "ranking":
         return ranking_selection(
-            judge, units=groups, most=selection.most, correlation=selection.correlation, seed=study.seed
+            judge,
+            units=groups,
+            most_alike=selection.correlation,
+            start=selection.start,
+            sizes=None if selection.most is None else range(1, selection.most + 1),
+            seed=study.seed,
         )
     return forward_selection(judge, start=selection.start, units=groups, most=selection.most)

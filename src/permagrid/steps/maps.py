@@ -1,247 +1,158 @@
-"""Step: the chosen learner fitted to all sites, and its maps for every epoch."""
+"""Step: the chosen learner fitted to all sites, and its maps of the target for every epoch."""
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import rasterio
 import xarray as xr
-from rasterio.windows import Window
 from threadpoolctl import threadpool_limits
 
 from permagrid.covariates import at_epoch
-from permagrid.files import sha256_of
 from permagrid.grid import Float
 from permagrid.prediction import predict_blocks, row_wise
-from permagrid.products.geotiff import write_cog
+from permagrid.prediction.blocks import Block
 from permagrid.products.legend import Legend, legend_for
-from permagrid.products.scratch import open_scratch
-from permagrid.products.styles import write_styles
-from permagrid.progress import Advance
-from permagrid.rundir import RunDir
 from permagrid.steps.inputs import code_digest
+from permagrid.steps.layers import Sheet
 from permagrid.steps.learners import mapped_part
-from permagrid.steps.scores import table_digest
+from permagrid.steps.scores import Ground, table_digest
 from permagrid.study import Study
 from permagrid.validation import Candidate, Fitted, fit
 
 PROBABILITY = "permafrost_probability"
-COUNTS = ("cells", "clipped_cells", "unseen_class_cells")
-"""Tags of a map that say how many cells were predicted, how many of them were brought back into the valid
-range, and how many were left out because of a class that no training row had."""
-UNSEEN = "unseen_classes"
-"""Tag of a map that says which classes those were, where there are any: JSON, covariate -> class -> cells."""
 
 
 @dataclass(frozen=True)
-class Map:
-    """A finished map."""
+class Canvas:
+    """What maps are drawn from, and how much of it at a time."""
 
-    path: Path
-    """The GeoTIFF."""
-    variable: str
-    """What it shows."""
-    epoch: str
-    """The years it stands for."""
-    unit: str
-    """Its unit."""
-    sha256: str
-    """Hash of the file."""
-    cells: int
-    """Cells that hold a prediction."""
-    clipped: int
-    """Cells whose prediction was brought back into the valid range of the target."""
-    unseen_class_cells: int
-    """Cells that are nodata because no training row had their class."""
-    unseen_classes: Mapping[str, Mapping[str, int]]
-    """Covariate -> class -> cells among those."""
+    stack: xr.Dataset
+    """The covariates."""
+    stores: tuple[str, ...]
+    """Names of their kept layers, which hold the layers' digests."""
+    block: int
+    """Cells per side of a block; changes no byte."""
+    workers: int
+    """Blocks in work at a time; changes no byte."""
+
+    @classmethod
+    def of(cls, stack: xr.Dataset, stores: Iterable[Path], *, block: int, workers: int) -> "Canvas":
+        """Return a canvas of a stack whose layers are kept in some stores."""
+        return cls(stack, tuple(path.name for path in stores), block, workers)
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of an epoch."""
+        rows, columns = self.stack.odc.geobox.shape
+        return -(-int(rows) // self.block) * -(-int(columns) // self.block)
+
+    def layers_of(self, epoch: str, epochs: Iterable[str]) -> list[str]:
+        """Return the names of the kept layers that an epoch is drawn from."""
+        others = [f"_{other}_" for other in epochs if other != epoch]
+        return sorted(name for name in self.stores if not any(other in name for other in others))
 
 
 def map_variables(study: Study) -> list[str]:
-    """Return the variables that the study maps."""
+    """Return the variables of the target that the study maps."""
     if study.products.variables:
         return list(study.products.variables)
     probability = [PROBABILITY] if study.target.variable == "permafrost_presence" else []
     return [study.target.variable, *probability]
 
 
-class MapJob:
-    """Makes the maps of a study, only those whose ingredients changed.
+class TargetMaker:
+    """Makes the maps of the target, by the learner fitted to all rows.
 
     Parameters
     ----------
-    study, learner, stack, rundir
-        The study, the learner it maps by, its covariates and its folder.
-    stores
-        The kept covariate layers; their names hold the layers' digests.
-    block, workers
-        Cells per side of a block, and blocks in work at a time; neither changes a byte.
+    study, learner
+        The study, and the learner it maps by.
+    ground
+        The rows it is fitted to.
+    canvas
+        What maps are drawn from.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        learner: Candidate,
-        stack: xr.Dataset,
-        rundir: RunDir,
-        stores: Iterable[Path],
-        *,
-        block: int,
-        workers: int,
-    ) -> None:
-        self._study, self._stack, self._rundir = study, stack, rundir
-        self._stores = [path.name for path in stores]
-        self._block, self._workers = block, workers
-        self._part, self._chosen = mapped_part(study), learner
-        self._learned: _Learned | None = None
+    def __init__(self, study: Study, learner: Candidate, ground: Ground, canvas: Canvas) -> None:
+        self._study, self._learner, self._table, self._canvas = study, learner, ground.table, canvas
+        self._data = ground_digest(ground, learner)
 
-    def make(self, table: pd.DataFrame, advance: Advance) -> list[Map]:
-        """Return the maps of every epoch, by the learner fitted to all rows of `table`."""
-        study, rundir = self._study, self._rundir
-        data = table_digest(table, [*self._chosen.covariates, "value"])
-        rows, columns = self._stack.odc.geobox.shape
-        per_epoch = -(-rows // self._block) * -(-columns // self._block)
-        maps: list[Map] = []
-        for number, epoch in enumerate(study.epoch_names):
-            names = {v: f"maps/{study.study}_{v}_{epoch}.tif" for v in map_variables(study)}
-            recipes = {v: self._recipe(v, epoch, data) for v in names}
-            missing = {v: n for v, n in names.items() if not rundir.is_kept(n, recipes[v])}
-            rundir.reused += [name for v, name in names.items() if v not in missing]
-            if missing:
-                rundir.begin(*missing.values())
-                place = number * per_epoch, len(study.epochs) * per_epoch
-                self._predict(self._learn(table), missing, epoch, partial(_later, advance, place))
-                for variable, name in missing.items():
-                    rundir.record(name, recipes[variable])
-            maps += [self._finished(rundir.path / name, v, epoch) for v, name in names.items()]
-        rundir.forget("maps", {f"maps/{made.path.name}" for made in maps})
-        return maps
+    @cached_property
+    def fitted(self) -> Fitted:
+        """The learner, fitted when it is first needed."""
+        with threadpool_limits(1):
+            return fit(self._learner, self._table)
 
-    def _finished(self, path: Path, variable: str, epoch: str) -> Map:
-        # Written each time: the ledger watches over the map, not over the styles beside it.
-        write_styles(path, self._legend(variable))
-        with rasterio.open(path) as raster:
-            tags = raster.tags()
-        cells, clipped, unseen = (int(tags[name]) for name in COUNTS)
-        classes, unit = json.loads(tags.get(UNSEEN, "{}")), unit_of(variable, self._study)
-        return Map(path, variable, epoch, unit, sha256_of(path), cells, clipped, unseen, classes)
+    @property
+    def sheets(self) -> list[Sheet]:
+        """The target, and its probability for a class of two."""
+        return [self._sheet(variable) for variable in map_variables(self._study)]
+
+    def recipe(self, sheet: Sheet, epoch: str) -> dict[str, object]:
+        """Return all that a map depends on, as plain values."""
+        study = self._study
+        return {
+            "code": code_digest(),
+            "learner": mapped_part(study).model_dump(mode="json"),
+            "seed": study.seed,
+            "target": study.target.model_dump(mode="json"),
+            "study": [study.study, study.metadata.title, study.metadata.licence],
+            "data": self._data,
+            "epoch": epoch,
+            "variable": sheet.variable,
+            "layers": self._canvas.layers_of(epoch, study.epoch_names),
+        }
+
+    def blocks(self, epoch: str) -> Iterator[Block]:
+        """Yield predicted values, or probabilities of all classes."""
+        is_class = self._study.target.kind == "class"
+        return predict_blocks(
+            row_wise(self.fitted.estimator, task=self._study.target.kind),
+            at_epoch(self._canvas.stack, epoch),
+            self.fitted.covariates,
+            outputs=len(self.fitted.estimator.classes_) if is_class else 1,
+            block=self._canvas.block,
+            valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
+            workers=self._canvas.workers,
+            known=known_classes(self.fitted, self._table),
+        )
+
+    def _sheet(self, variable: str) -> Sheet:
+        study = self._study
+        is_probability = variable == PROBABILITY
+        valid_range = (0.0, 1.0) if is_probability else study.target.valid_range
+        legend = self._legend(variable)
+        depth = f" at {study.target.depth:g} m depth" if study.target.depth is not None else ""
+        take = partial(self._values, variable)
+        return Sheet(variable, unit_of(variable, study), legend, valid_range, f"{legend.title}{depth}", take)
 
     def _legend(self, variable: str) -> Legend:
         valid_range = None if variable == PROBABILITY else self._study.target.valid_range
         return legend_for(variable, unit=unit_of(variable, self._study), valid_range=valid_range)
 
-    def _recipe(self, variable: str, epoch: str, data: str) -> dict[str, object]:
-        study = self._study
-        others = [f"_{other}_" for other in study.epoch_names if other != epoch]
-        return {
-            "code": code_digest(),
-            "learner": self._part.model_dump(mode="json"),
-            "seed": study.seed,
-            "target": study.target.model_dump(mode="json"),
-            "study": [study.study, study.metadata.title, study.metadata.licence],
-            "data": data,
-            "epoch": epoch,
-            "variable": variable,
-            "layers": sorted(name for name in self._stores if not any(o in name for o in others)),
-        }
-
-    def _learn(self, table: pd.DataFrame) -> "_Learned":
-        if self._learned is None:
-            with threadpool_limits(1):
-                fitted = fit(self._chosen, table)
-            known = {name: np.unique(table[name].to_numpy(float)) for name in fitted.classes}
-            self._learned = _Learned(fitted, known)
-        return self._learned
-
-    def _predict(
-        self, learned: "_Learned", missing: dict[str, str], epoch: str, finished: Callable[[int], None]
-    ) -> None:
-        """Predict one epoch into scratch rasters and finish them as products."""
-        layers, is_class = at_epoch(self._stack, epoch), self._study.target.kind == "class"
-        fitted = learned.fitted
-        codes = fitted.estimator.classes_ if is_class else None
-        scratch = {v: self._rundir.work / f".{Path(n).stem}.partial.tif" for v, n in missing.items()}
-        counts, unseen = np.zeros(len(COUNTS), dtype=int), Counter[tuple[str, float]]()
-        try:
-            with ExitStack() as files:
-                rasters = {v: self._open(files, scratch[v], v) for v in scratch}
-                predictions = predict_blocks(
-                    row_wise(fitted.estimator, task=self._study.target.kind),
-                    layers,
-                    fitted.covariates,
-                    outputs=1 if codes is None else len(codes),
-                    block=self._block,
-                    valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
-                    workers=self._workers,
-                    known=learned.known,
-                )
-                for number, part in enumerate(predictions, 1):
-                    window = Window.from_slices(*part.window)
-                    for variable, raster in rasters.items():
-                        raster.write(_values(variable, part.values, codes), 1, window=window)
-                    counts += (part.valid, part.clipped, part.unseen)
-                    unseen.update(part.unseen_classes)
-                    finished(number)
-            tags = dict(zip(COUNTS, map(str, counts.tolist()), strict=True)) | _unseen_tag(unseen)
-            for variable, name in missing.items():
-                self._finish(scratch[variable], self._rundir.path / name, (variable, epoch), tags)
-        finally:
-            for path in scratch.values():
-                path.unlink(missing_ok=True)
-
-    def _open(self, files: ExitStack, path: Path, variable: str) -> Any:
-        classes = self._legend(variable).kind == "classes"
-        dtype, nodata = ("uint8", 255.0) if classes else ("float32", float("nan"))
-        return files.enter_context(open_scratch(path, self._stack.odc.geobox, dtype, nodata))
-
-    def _finish(self, scratch: Path, path: Path, layer: tuple[str, str], tags: dict[str, str]) -> None:
-        study, (variable, epoch) = self._study, layer
-        legend = self._legend(variable)
-        depth = f" at {study.target.depth:g} m depth" if study.target.depth is not None else ""
-        write_cog(
-            path,
-            scratch,
-            legend=legend,
-            epoch=epoch,
-            description=f"{study.metadata.title}: {legend.title}{depth}, {epoch}, {study.products.learner}",
-            valid_range=(0.0, 1.0) if variable == PROBABILITY else study.target.valid_range,
-            tags={"study": study.study, "licence": study.metadata.licence, **tags},
-        )
+    def _values(self, variable: str, values: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
+        """Return what a map holds, from predicted values or probabilities of classes."""
+        if self._study.target.kind == "value":
+            return values[0]
+        if variable == PROBABILITY:
+            return values[-1]
+        codes, missing = self.fitted.estimator.classes_, np.isnan(values[0])
+        return np.where(missing, 255, codes[np.where(missing, 0.0, values).argmax(axis=0)]).astype("uint8")
 
 
-class _Learned(NamedTuple):
-    """The learner fitted to all rows."""
-
-    fitted: Fitted
-    known: Mapping[str, Float]
+def known_classes(fitted: Fitted, table: pd.DataFrame) -> Mapping[str, Float]:
+    """Return the classes of each class covariate that a learner was fitted with."""
+    return {name: np.unique(table[name].to_numpy(float)) for name in fitted.classes}
 
 
-def _later(advance: Advance, place: tuple[int, int], done: int) -> None:
-    advance(place[0] + done, place[1])
-
-
-def _values(variable: str, values: np.ndarray[Any, np.dtype[np.float32]], codes: Float | None) -> Any:
-    """Return what a map holds, from predicted values or probabilities of classes."""
-    if codes is None:
-        return values[0]
-    if variable == PROBABILITY:
-        return values[-1]
-    missing = np.isnan(values[0])
-    return np.where(missing, 255, codes[np.where(missing, 0.0, values).argmax(axis=0)]).astype("uint8")
-
-
-def _unseen_tag(cells: Mapping[tuple[str, float], int]) -> dict[str, str]:
-    by_covariate: dict[str, dict[str, int]] = {}
-    for (name, code), count in sorted(cells.items()):
-        by_covariate.setdefault(name, {})[f"{code:.10g}"] = count
-    return {UNSEEN: json.dumps(by_covariate)} if by_covariate else {}
+def ground_digest(ground: Ground, learner: Candidate) -> str:
+    """Return the digest of the rows that a learner is fitted to, and of what it chooses by."""
+    data = table_digest(ground.table, [*learner.covariates, "value"])
+    return data if learner.choose is None and learner.weigh is None else f"{data} {ground.where}"
 
 
 def unit_of(variable: str, study: Study) -> str:

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from permagrid.validation import (
     refuse_or_classes,
     without_groups,
 )
+from permagrid.validation.inner_folds import FoldsSpec
 
 Float = NDArray[np.float64]
 
@@ -42,8 +44,24 @@ class Ground:
     """Points of the map."""
     root: Path
     """Folder from which the study's paths start."""
+    inner: FoldsSpec
+    """Folds by which learners choose."""
     workers: int = 1
     """Folds in work at a time."""
+
+    @cached_property
+    def where(self) -> str:
+        """Digest of what learners choose and weigh by, beside covariates: places, epochs, inner folds."""
+        rows, points = self.table, self.inner.domain
+        inner = [self.inner.method, dict(self.inner.keywords)]
+        seen = "" if points is None else table_digest(points, [str(c) for c in points if c != "epoch"])
+        others = [rows[name].tolist() for name in ("site_group", "epoch", "n_years") if name in rows]
+        return digest([inner, seen, others, table_digest(rows, ["longitude", "latitude"])])
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, domain: pd.DataFrame, study: Study, root: Path, workers: int) -> Self:
+        """Return the ground of a study."""
+        return cls(table, domain, root, inner_folds(study, domain), workers)
 
 
 def compare_learners(ground: Ground, study: Study, rundir: RunDir, *, advance: Advance) -> Comparison:
@@ -196,15 +214,13 @@ class _Kept:
         self._rundir, self._subset = rundir, subset
         self.names: set[str] = set()
         table = ground.table
-        places = digest([table["site_group"].tolist(), table["epoch"].tolist(), _inner(study, ground)])
-        places = digest([places, table_digest(table, ["longitude", "latitude"])])
         folds = {scheme.name: digest([[t.tolist() for t in pair] for pair in scheme]) for scheme in schemes}
         data = {name: table_digest(table, [name]) for name in _columns(table, study)}
         self._ingredients = {}
         for name, part in learners.items():
             chosen = candidate(part, study)
             # What a learner chooses by folds of its own depends on where its rows lie.
-            where = places if chosen.choose or chosen.weigh else ""
+            where = ground.where if chosen.choose or chosen.weigh else ""
             for scheme in schemes:
                 self._ingredients[name, scheme.name] = {
                     "code": code_digest(),
@@ -247,15 +263,6 @@ class _Kept:
         names = f"{stem}.npy", f"{stem}.json"
         self.names.update(names)
         return names
-
-
-def _inner(study: Study, ground: Ground) -> list[Any]:
-    folds = inner_folds(study, ground.domain)
-    points = [] if folds.domain is None else [str(name) for name in folds.domain if name != "epoch"]
-    # Also what an observation has beside its covariates, of which weights are made.
-    years = ground.table["n_years"].tolist() if "n_years" in ground.table else []
-    seen = table_digest(folds.domain, points) if folds.domain is not None else ""
-    return [study.validation.model_dump(mode="json")["inner"], seen, years]
 
 
 def _columns(table: pd.DataFrame, study: Study) -> list[str]:

@@ -24,7 +24,7 @@ from permagrid.grid import blocks
 from permagrid.sites.quality import flag_counts
 from permagrid.steps.folds import to_quote
 from permagrid.steps.inputs import path_patterns
-from permagrid.steps.maps import Map
+from permagrid.steps.layers import Map
 from permagrid.study import Study
 from permagrid.validation import Comparison, FoldDistances, Folds
 

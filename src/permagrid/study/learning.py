@@ -35,7 +35,7 @@ class Selection(Chooser):
     groups: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] | None = None
     """Group -> covariates that come and go together; those of validation.groups if left out."""
     start: tuple[str, ...] = ()
-    """Groups or covariates that are always kept, for forward."""
+    """Groups or covariates that are always kept, for forward and ranking."""
     most: Annotated[int, Field(ge=1)] | None = None
     """Most groups or covariates that are chosen, for forward and ranking."""
     correlation: Annotated[float, Field(gt=0, le=1)] | None = None

@@ -19,6 +19,7 @@ from permagrid.validation.out_of_fold import Memory, Piece, Predicted, out_of_fo
 from permagrid.validation.regions import region
 from permagrid.validation.scores import class_scores, value_scores
 from permagrid.validation.split import epoch, holdout, random, site
+from permagrid.validation.variogram import Variogram, fit_variogram
 
 __all__ = [
     "FOLDS",
@@ -33,6 +34,7 @@ __all__ = [
     "Piece",
     "Predicted",
     "Problem",
+    "Variogram",
     "block",
     "buffered_leave_one_out",
     "class_scores",
@@ -40,6 +42,7 @@ __all__ = [
     "comparison_of",
     "epoch",
     "fit",
+    "fit_variogram",
     "fold_distances",
     "group_gains",
     "holdout",

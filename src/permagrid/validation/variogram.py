@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, chord, wrapped
-from permagrid.validation.places import places_of
+from permagrid.validation.places import Index, places_of
 from permagrid.validation.sphere import great_circles
 
 Model = Literal["exponential", "spherical"]
@@ -50,7 +50,7 @@ class Variogram:
     """Mean distance of the pairs in each bin [m]."""
     semivariances: Float = field(repr=False)
     """Half the mean squared difference of the pairs in each bin."""
-    pairs: NDArray[np.int_] = field(repr=False)
+    pairs: Index = field(repr=False)
     """Pairs in each bin."""
     structured: bool
     """Whether near places are more alike than far ones: False where the nugget is 95 % of the sill or more,
@@ -154,10 +154,11 @@ def fit_variogram(
     holds more pairs than the one before it, at least 30 where there are so many: as many as the squares of
     1, 2, 3 ... leave between them. Weighted least squares (Cressie 1985, doi:10.1007/BF01032109), with the
     modelled semivariances squared as variances, by turns until they agree with the fit; bins count alike, as
-    the pairs of a wide bin share their places and do not tell more by their number. A fit to values without
-    any structure finds a range all the same in about half of all cases; so Moran's I of near pairs, whose bins
-    weigh less the wider they are, must exceed its mean under random permutation by 1.64 standard deviations
-    (Cliff and Ord 1981, Spatial processes, chapter 1).
+    the pairs of a wide bin share their places and do not tell more by their number.
+
+    A fit to values without any structure finds a range all the same in about half of all cases. So Moran's I
+    of the pairs, whose bins weigh less the farther they are, must exceed its mean under random permutation
+    by 1.64 standard deviations (Cliff and Ord 1981, Spatial processes, chapter 1).
 
     Examples
     --------
@@ -238,7 +239,7 @@ def _blocks(points: Float) -> Iterator[tuple[int, Float]]:
         yield start, great_circles(points[start : start + _AT_A_TIME], points)
 
 
-def _steps(points: Float, reach: float) -> Iterator[tuple[NDArray[np.int_], Float, NDArray[np.int_]]]:
+def _steps(points: Float, reach: float) -> Iterator[tuple[Index, Float, Index]]:
     """Yield numbers of some points, their distances [m] to all, and the step of each; beyond `reach` none."""
     for start, apart in _blocks(points):
         here = np.arange(start, start + len(apart))
@@ -249,9 +250,7 @@ def _steps(points: Float, reach: float) -> Iterator[tuple[NDArray[np.int_], Floa
         yield here, apart, step
 
 
-def _binned(
-    points: Float, values: Float, reach: float
-) -> tuple[Float, Float, NDArray[np.int_], NDArray[np.int_]]:
+def _binned(points: Float, values: Float, reach: float) -> tuple[Float, Float, Index, Index]:
     """Return mean distances [m], semivariances and counts of pairs by bins, and the bin of each step."""
     counts, distances, unlike = np.zeros((3, _FINE))
     for here, apart, step in _steps(points, reach):
@@ -266,7 +265,7 @@ def _binned(
     return distances / pairs, unlike / (2.0 * pairs), pairs.astype(int), bins
 
 
-def _starts(counts: Float) -> NDArray[np.int_]:
+def _starts(counts: Float) -> Index:
     """Return the first steps of bins whose numbers of pairs grow as the differences of squares do."""
     upto = np.cumsum(counts)
     total = upto[-1]
@@ -297,7 +296,7 @@ def _alikeness(points: Float, values: Float, reach: float, weights: Float) -> fl
     dealt = n * ((n * n - 3 * n + 3) * one - n * two + 3 * total**2)
     peaked = power * ((n * n - n) * one - 2 * n * two + 6 * total**2)
     variance = (dealt - peaked) / ((n - 1) * (n - 2) * (n - 3) * total**2) - 1.0 / (n - 1) ** 2
-    return (found + 1.0 / (n - 1)) / np.sqrt(max(variance, 1e-300))
+    return (found + 1.0 / (n - 1)) / float(np.sqrt(max(variance, 1e-300)))
 
 
 def _fitted(model: Model, lags: Float, semivariances: Float) -> tuple[float, float, float]:
