@@ -10,9 +10,9 @@ from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
 from permagrid.steps import files, layers, maps, scores, sites, stack, summary
+from permagrid.steps.choice import settled
 from permagrid.steps.folds import domain_of
 from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files, predictors
-from permagrid.steps.learners import mapped
 from permagrid.steps.versions import versions
 from permagrid.study import Study, resolved
 
@@ -91,7 +91,8 @@ def run(
 
         with steps.step("maps") as advance:
             canvas = maps.Canvas.of(cube, stores.values(), block=block, workers=workers)
-            target = maps.TargetMaker(study, mapped(study, ground.domain), ground, canvas)
+            learner = settled(study, ground, folder)
+            target = maps.TargetMaker(study, learner, ground, canvas)
             made = layers.Atlas(study, geobox, folder, canvas.n_blocks).make([target], advance)
 
         with steps.step("compare with references"):

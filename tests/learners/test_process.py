@@ -175,19 +175,20 @@ def test_the_two_forms_of_stefan_say_the_same():
 
 
 def test_soils_have_factors_of_their_own():
-    model = fitted("stefan", {**WAVE, "soil_class": "soil"}, thaw_depth(ROWS, by_soil=True))
+    keywords = {"soil_class": "soil", "shrinkage": 1.0}
+    model = fitted("stefan", {**WAVE, **keywords}, thaw_depth(ROWS, by_soil=True))
     found = model.parameters_["edaphic_factor"] * np.array(list(model.class_factors_.values()))
-    np.testing.assert_allclose(found, 0.04355 * FACTORS, rtol=0.05)
-    temperature = fitted("ttop", {**SNOWY, "soil_class": "soil"}, ground_temperature(ROWS, by_soil=True))
+    np.testing.assert_allclose(found, 0.04355 * FACTORS, rtol=0.03)
+    temperature = fitted("ttop", {**SNOWY, **keywords}, ground_temperature(ROWS, by_soil=True))
     found = temperature.parameters_["thawing_n_factor"] * np.array(list(temperature.class_factors_.values()))
-    np.testing.assert_allclose(found, 0.85 * FACTORS, rtol=0.1)
+    np.testing.assert_allclose(found, 0.85 * FACTORS, rtol=0.03)
 
 
 def test_a_soil_that_few_rows_have_leans_on_all():
     few = ROWS.copy()
     few[:, NAMES.index("soil")] = 1.0
-    few[:4, NAMES.index("soil")] = 5.0
-    y = thaw_depth(few, by_soil=True)
+    few[:8, NAMES.index("soil")] = 5.0
+    y = thaw_depth(few, by_soil=True) * np.exp(np.random.default_rng(7).normal(0, 0.2, len(few)))
 
     def factor(shrinkage):
         keywords = {**WAVE, "soil_class": "soil", "shrinkage": shrinkage}
@@ -195,7 +196,7 @@ def test_a_soil_that_few_rows_have_leans_on_all():
         return found[5.0] / found[1.0]
 
     own, leaning, common = (factor(each) for each in (0.0, 10.0, 1e6))
-    assert own == pytest.approx(1.3 / 0.7, rel=0.01)
+    assert own == pytest.approx(1.3 / 0.7, rel=0.2)
     assert common == pytest.approx(1.0, abs=0.01)
     assert 1.05 < leaning < 0.9 * own
 
@@ -262,6 +263,9 @@ def test_a_weight_of_two_is_the_row_twice(name, keywords, task):
     two = built(name, keywords, kind).fit(rows[twice], y[twice])
     ask = "predict_proba" if kind == "class" else "predict"
     wide = {"class": 0.01, "value": 0.02, "depth": 1.0}[task]
+    if "offset" in keywords and kind == "class":
+        # Twelve numbers for 150 rows of two classes: other ones are nearly as good.
+        wide = 0.15
     np.testing.assert_allclose(getattr(one, ask)(rows), getattr(two, ask)(rows), atol=wide)
 
 

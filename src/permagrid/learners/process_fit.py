@@ -134,12 +134,10 @@ class _Fit:
         if not len(begin):
             return begin, 0.0
         bounds = self._bounds(len(begin))
-        found = least_squares(self.residuals, begin, bounds=bounds)
+        found = _least_squares(self.residuals, begin, bounds)
         if robust:
             large = _ROBUST * self.spread(found.x)
-            found = least_squares(
-                lambda point: self.residuals(point, None, large), np.clip(found.x, *bounds), bounds=bounds
-            )
+            found = _least_squares(lambda point: self.residuals(point, None, large), found.x, bounds)
         return np.asarray(found.x), float(found.cost)
 
     def solve_classes(self, point: Float, place: Any, many: int, *, robust: bool) -> tuple[Float, Float]:
@@ -156,8 +154,8 @@ class _Fit:
         lower, upper = self._bounds(size)
         ends = np.full(many, _FARTHEST)
         bounds = np.concatenate([lower, -ends]), np.concatenate([upper, ends])
-        begin = np.concatenate([np.clip(point, lower, upper), np.zeros(many)])
-        found = np.asarray(least_squares(residuals, begin, bounds=bounds).x)
+        begin = np.concatenate([point, np.zeros(many)])
+        found = np.asarray(_least_squares(residuals, begin, bounds).x)
         return found[:size], found[size:]
 
     def _bounds(self, size: int) -> tuple[Float, Float]:
@@ -172,6 +170,12 @@ class _Fit:
         counted = np.cumsum(self.rows.weights[order])
         middle = sizes[order][np.searchsorted(counted, 0.5 * counted[-1])]
         return max(1.4826 * float(middle), 1e-6)
+
+
+def _least_squares(function: Callable[[Float], Float], begin: Float, bounds: tuple[Float, Float]) -> Any:
+    found = least_squares(function, np.clip(begin, *bounds), bounds=bounds, x_scale="jac")
+    # Laws have kinks, such as that of TTOP at 0 °C, on which a search may come to a halt.
+    return least_squares(function, np.clip(found.x, *bounds), bounds=bounds, x_scale="jac")
 
 
 def _starts(process: Process) -> list[Float]:

@@ -129,7 +129,7 @@ def _predict_block(job: _Job, window: Window) -> Block:
     if chunks:
         predicted = np.concatenate(chunks)
         bounded = np.clip(predicted, *job.valid_range)
-        clipped = int((bounded != predicted).any(axis=1).sum())
+        clipped = int(((bounded < predicted) | (bounded > predicted)).any(axis=1).sum())
         out[:, valid] = bounded.T
     shaped = out.reshape(job.outputs, *read[0].shape)
     return Block(window, shaped, len(valid), clipped, int(unseen.sum()), unseen_classes)

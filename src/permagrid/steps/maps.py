@@ -1,6 +1,6 @@
 """Step: the chosen learner fitted to all sites, and its maps of the target for every epoch."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -70,7 +70,7 @@ class TargetMaker:
     Parameters
     ----------
     study, learner
-        The study, and the learner it maps by.
+        The study, and the learner it maps by, which has nothing left to choose.
     ground
         The rows it is fitted to.
     canvas
@@ -79,7 +79,9 @@ class TargetMaker:
 
     def __init__(self, study: Study, learner: Candidate, ground: Ground, canvas: Canvas) -> None:
         self._study, self._learner, self._table, self._canvas = study, learner, ground.table, canvas
-        self._data = ground_digest(ground, learner)
+        weighed = [ground.where] if learner.weigh else []
+        data = table_digest(ground.table, [*learner.covariates, "value"])
+        self._data = [data, dict(learner.keywords), list(learner.covariates), *weighed]
 
     @cached_property
     def fitted(self) -> Fitted:
@@ -118,7 +120,7 @@ class TargetMaker:
             block=self._canvas.block,
             valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
             workers=self._canvas.workers,
-            known=known_classes(self.fitted, self._table),
+            known=known_classes(self.fitted.classes, self._table),
         )
 
     def _sheet(self, variable: str) -> Sheet:
@@ -144,15 +146,9 @@ class TargetMaker:
         return np.where(missing, 255, codes[np.where(missing, 0.0, values).argmax(axis=0)]).astype("uint8")
 
 
-def known_classes(fitted: Fitted, table: pd.DataFrame) -> Mapping[str, Float]:
-    """Return the classes of each class covariate that a learner was fitted with."""
-    return {name: np.unique(table[name].to_numpy(float)) for name in fitted.classes}
-
-
-def ground_digest(ground: Ground, learner: Candidate) -> str:
-    """Return the digest of the rows that a learner is fitted to, and of what it chooses by."""
-    data = table_digest(ground.table, [*learner.covariates, "value"])
-    return data if learner.choose is None and learner.weigh is None else f"{data} {ground.where}"
+def known_classes(classes: Sequence[str], table: pd.DataFrame) -> Mapping[str, Float]:
+    """Return the classes of each class covariate in the rows that a learner is fitted to."""
+    return {name: np.unique(table[name].to_numpy(float)) for name in classes}
 
 
 def unit_of(variable: str, study: Study) -> str:

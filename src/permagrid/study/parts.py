@@ -181,6 +181,8 @@ class Products(Part):
     """The learner whose maps are written."""
     variables: tuple[str, ...] = ()
     """Maps to write; the target, and its probability for a class of two, if left out."""
+    applicability: bool = True
+    """Whether maps of dissimilarity, area of applicability, point density and expected error stand beside."""
 
 
 class Reference(Part):
