@@ -1,4 +1,4 @@
-"""Grid search of permagrid against GridSearchCV of scikit-learn: the same grid, folds and answers, in one run."""
+"""Grid search of permagrid against that of scikit-learn: the same grid, folds and answers, in one run."""
 
 import argparse
 import os
@@ -129,13 +129,14 @@ def made_rows(n: int, columns: int) -> pd.DataFrame:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Return a result, the seconds it took and those of all processors in this process and those it started."""
+    """Return a result, the seconds it took, and those of all processors."""
     before, start = processor_seconds(), time.perf_counter()
     found = work()
     return found, time.perf_counter() - start, processor_seconds() - before
 
 
 def processor_seconds() -> float:
+    """Return the time of processors used by this process and by those that it has started and not ended."""
     own = psutil.Process()
     total = 0.0
     for process in [own, *own.children(recursive=True)]:
@@ -195,8 +196,8 @@ def main() -> None:
     spec = FoldsSpec("site", {"n_folds": 5, "seed": 1})
     folds = FOLDS["site"](table, n_folds=5, seed=1)
     print(
-        "| learner | fits of GridSearchCV | fits here | GridSearchCV [s] | here [s] | faster | faster by CPU time"
-        " | best, largest difference of scores |"
+        "| learner | fits of GridSearchCV | fits here | GridSearchCV [s] | here [s] | faster "
+        "| faster by CPU time | best, largest difference of scores |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
     total = np.zeros(4)

@@ -1,6 +1,7 @@
 """The table of learners that a study may name."""
 
 from permagrid.learners import (
+    average,
     additive,
     boosting,
     discriminant,

@@ -51,6 +51,10 @@ def process_residual(
     if setting.task == "class" and use == "residual":
         raise PermagridError(f"{name}: use: residual is for values; use: feature is allowed for classes")
     chosen = use or ("residual" if setting.task == "value" else "feature")
+    if "covariates" in process:
+        raise PermagridError(
+            f"{name}: process: names each covariate by a keyword of its own, not by covariates"
+        )
     model, _ = nested(name, "process", process, setting)
     if not isinstance(model, ProcessRegressor | ProcessClassifier):
         raise PermagridError(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import words
-from permagrid.report.fold_names import fold_label, fold_order, fold_title, is_random
+from permagrid.report.fold_names import fold_label, fold_order, fold_phrase, fold_title, is_random
 from permagrid.report.metrics import METRICS, main_metric, on_all_sites, quoted_row, score_format
 from permagrid.report.page import Card, Cell, Grid, Row, number
 
@@ -64,7 +64,7 @@ def statement(
     interval = form.interval(row, metric)
     more = f", 95\N{NO-BREAK SPACE}% interval {interval}" if interval else ""
     text = (
-        f"The figure to quote is that of folds by {_fold_words(str(row['folds']))}: "
+        f"The figure to quote is that of {fold_phrase(str(row['folds']))}: "
         f"{METRICS[metric][0]} {value} ({words(str(row['learner']))}{more}). "
     )
     if quote and quote.get("wasserstein_km") is not None:
@@ -116,7 +116,7 @@ def score_cards(
     interval = form.interval(row, metric)
     cards = [
         Card(
-            f"{name}, folds by {_fold_words(str(row['folds']))}" if spatial else f"{name}, random folds",
+            f"{name}, {fold_phrase(str(row['folds']))}",
             form.text(row[metric], metric),
             f"95\N{NO-BREAK SPACE}%: {interval}" if interval else words(str(row["learner"])),
             quoted=spatial,
@@ -233,6 +233,3 @@ def subset_words(name: str, study: Mapping[str, Any], unit: str) -> str:
 def _unbroken(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
-
-def _fold_words(folds: str) -> str:
-    return "site" if folds == "site" else fold_label(folds)

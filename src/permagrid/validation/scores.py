@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
@@ -141,7 +142,7 @@ def repeated_scores(
     parts = []
     for each in predicted:
         tested = np.isfinite(each if classes is None else each[:, 0])
-        counted = None if weights is None else weights[:, tested]
+        counted = weights if weights is None or tested.all() else weights[:, tested]
         if classes is None:
             parts.append(value_scores(observed[tested], each[tested], counted))
         else:
@@ -155,8 +156,8 @@ def repeated_scores(
 
 def _confusions(observed: Index, predicted: Index, n_classes: int, weights: Float) -> Float:
     cells = observed * n_classes + predicted
-    out = np.stack([weights @ (cells == cell) for cell in range(n_classes**2)], axis=1)
-    return out.reshape(-1, n_classes, n_classes).astype(float)
+    counts = weights @ np.eye(n_classes**2)[cells]
+    return np.asarray(counts.reshape(-1, n_classes, n_classes))
 
 
 def confusion_scores(confusion: Float) -> dict[str, Float]:
@@ -206,18 +207,33 @@ def confusion_scores(confusion: Float) -> dict[str, Float]:
 def _areas(positive: NDArray[np.bool_], score: Float, weights: Float) -> tuple[Float, Float]:
     """Return areas under the ROC curve and the precision-recall curve (average precision)."""
     order = np.argsort(-score, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
-    hits = np.cumsum(weights[:, order] * positive[order], axis=1)[:, ends]
-    misses = np.cumsum(weights[:, order] * ~positive[order], axis=1)[:, ends]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        true_rate = hits / hits[:, -1:]
-        false_rate = misses / misses[:, -1:]
-        step = np.diff(false_rate, axis=1, prepend=0.0)
-        before = np.concatenate([np.zeros((len(hits), 1)), true_rate[:, :-1]], axis=1)
-        roc = (step * (true_rate + before) / 2).sum(axis=1)
-        precision = np.where(hits + misses > 0, hits / (hits + misses), 1.0)
-        average = (np.diff(true_rate, axis=1, prepend=0.0) * precision).sum(axis=1)
-    return roc, average
+    last = np.append(np.diff(score[order]) != 0, True)
+    areas = np.empty((2, len(weights)))
+    _add_areas(order, last, positive, np.ascontiguousarray(weights, dtype=float), areas)
+    return areas[0], areas[1]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add_areas(
+    order: Index, last: NDArray[np.bool_], positive: NDArray[np.bool_], weights: Float, areas: Float
+) -> None:
+    """Walk down the scores of each draw; rows of one score are one step, which ends at `last`."""
+    for draw in range(len(weights)):
+        hits, misses, hits_before, misses_before = 0.0, 0.0, 0.0, 0.0
+        roc, average = 0.0, 0.0
+        for place in range(len(order)):
+            row = order[place]
+            if positive[row]:
+                hits += weights[draw, row]
+            else:
+                misses += weights[draw, row]
+            if last[place]:
+                roc += (misses - misses_before) * (hits + hits_before) / 2.0
+                if hits > hits_before:
+                    average += (hits - hits_before) * (hits / (hits + misses))
+                hits_before, misses_before = hits, misses
+        areas[0, draw] = roc / (hits * misses) if hits > 0.0 and misses > 0.0 else np.nan
+        areas[1, draw] = average / hits if hits > 0.0 else np.nan
 
 
 def bootstrap_weights(groups: Index, draws: int, seed: int) -> Float:

@@ -3,14 +3,16 @@
 import multiprocessing
 import os
 import signal
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from threading import Thread
 from types import TracebackType
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -21,6 +23,8 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 Link: TypeAlias = "Connection[Any, Any]"
+SHORT = 0.05
+"""Tasks that take less are sent before they can be begun [s]."""
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -105,30 +109,20 @@ class Workers:
     def _beside(
         self, function: Callable[[Shared, Task], Result], tasks: Sequence[Task], shared: Shared
     ) -> Iterator[Result]:
-        results: dict[int, Result] = {}
+        run = _Run[Task, Result](tasks)
         try:
             self._start(min(self.count, len(tasks)))
-            waiting = iter(range(len(tasks)))
-            idle = list(self._members)
-            for member in idle:
-                _send(member, ("share", (function, shared)))
-            busy: list[tuple[_Member, int]] = []
-            for turn in range(len(tasks)):
-                while turn not in results:
-                    while idle and (number := next(waiting, None)) is not None:
-                        member = idle.pop(0)
-                        _send(member, ("task", tasks[number]))
-                        busy.append((member, number))
-                    ready = set(wait([member.connection for member, _ in busy]))
-                    done = [each for each in busy if each[0].connection in ready]
-                    busy = [each for each in busy if each[0].connection not in ready]
-                    for member, number in done:
-                        results[number] = _received(member)
-                        idle.append(member)
-                yield results.pop(turn)
-        except BaseException:
+            run.begin(self._members, ("share", (function, shared)))
+            for number in range(len(tasks)):
+                run.fill()
+                while number not in run.results:
+                    run.gather()
+                    run.fill()
+                yield run.results.pop(number)
+        except BaseException as error:
             # What is still at work would answer the next call.
-            self.close()
+            if run.at_work or not isinstance(error, GeneratorExit):
+                self.close()
             raise
 
     def _start(self, count: int) -> None:
@@ -152,6 +146,47 @@ class Workers:
 class _Member(NamedTuple):
     process: BaseProcess
     connection: Link
+
+
+class _Run(Generic[Task, Result]):
+    """The tasks of one call: those that wait, those at work, and the results that nobody has asked for yet."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.results: dict[int, Result] = {}
+        self._waiting = deque(enumerate(tasks))
+        self._flying: list[tuple[_Member, deque[int]]] = []
+        self._ahead = 1
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a task has been sent whose result has not come."""
+        return any(numbers for _, numbers in self._flying)
+
+    def begin(self, members: Sequence[_Member], message: object) -> None:
+        """Send what is shared."""
+        self._flying = [(member, deque[int]()) for member in members]
+        for member in members:
+            _send(member, message)
+
+    def fill(self) -> None:
+        """Send tasks to members that have nothing to do, and of short tasks the next ones too."""
+        for depth in range(1, self._ahead + 1):
+            for member, numbers in self._flying:
+                if self._waiting and len(numbers) < depth:
+                    number, task = self._waiting.popleft()
+                    numbers.append(number)
+                    _send(member, ("task", task))
+
+    def gather(self) -> None:
+        """Wait for results, and take those that have come."""
+        ready = wait([member.connection for member, numbers in self._flying if numbers])
+        for member, numbers in self._flying:
+            if member.connection in ready:
+                seconds, result = _received(member)
+                self.results[numbers.popleft()] = result
+                # A message takes no time to speak of beside a long task, which had better wait for whoever
+                # is free first.
+                self._ahead = 3 if seconds < SHORT else 1
 
 
 def run_tasks(
@@ -242,7 +277,9 @@ def _end_with(parent: BaseProcess | None) -> None:
 def _answer(connection: Link, function: Callable[[Any, Any], Any], shared: Any, task: Any) -> None:
     answer: tuple[str, Any]
     try:
-        answer = ("result", function(shared, task))
+        start = time.perf_counter()
+        result = function(shared, task)
+        answer = ("result", (time.perf_counter() - start, result))
     except PermagridError as error:
         answer = ("error", PermagridError(str(error)))
     except BaseException as error:
