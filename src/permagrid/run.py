@@ -1,5 +1,6 @@
 """A whole run on one page: from a study file to validated maps."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,28 @@ from permagrid.files import sha256_of
 from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
-from permagrid.steps import files, layers, maps, scores, sites, stack, summary
+from permagrid.steps import applicability, evidence, files, layers, maps, scores, sites, stack, summary
+from permagrid.steps.audit import Sample, audit_of
 from permagrid.steps.choice import settled
-from permagrid.steps.folds import domain_of
+from permagrid.steps.folds import domain_of, to_quote
+from permagrid.steps.importance import importance_of, weights_of
 from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files, predictors
 from permagrid.steps.versions import versions
 from permagrid.study import Study, resolved
 
 _HOW_TO_REPEAT = "permagrid run study.resolved.yaml --data INPUTS --out OUT gives the same bytes"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Where a run reads and writes, and how."""
+
+    study: Study
+    root: Path
+    folder: RunDir
+    steps: Steps
+    workers: int
+    block: int
 
 
 def run(
@@ -30,7 +45,9 @@ def run(
 ) -> Path:
     """Carry out a study and leave maps, scores, sites, a report and a summary in a folder.
 
-    A second run in the same folder makes anew only what depends on what changed.
+    A second run in the same folder makes anew only what depends on what changed. Long comparisons, and
+    learners that choose, use processes: a script that calls this keeps the call under
+    ``if __name__ == "__main__":``.
 
     Parameters
     ----------
@@ -41,7 +58,8 @@ def run(
     data
         Folder from which the study's relative paths start; that of the study file if left out.
     workers, block
-        Threads, and cells per side of a block of prediction. Neither changes a byte of a product.
+        Fits or blocks in work at a time, and cells per side of a block of prediction. Neither changes a byte
+        of a product.
     steps
         Shows progress; silent if left out.
 
@@ -71,38 +89,12 @@ def run(
             plain = resolved(study)
             identity = digest({"study": plain, "inputs": sorted(inputs.values())})
             summary.drop_other(folder.path / "summary.json", identity)
-        geobox = geobox_of(study)
-        covariates = covariates_of(study)
 
-        with steps.step("covariate stack") as advance:
-            stores = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
-            cube = stack.build_stack(study, geobox, folder, stores, root, workers=workers, advance=advance)
+        job = _Run(study, root, folder, steps, workers, block)
+        outcome = _carry_out(job, hashes)
 
-        with steps.step("sites"):
-            observations = sites.read_sources(study.sites.sources, root)
-            flagged = sites.flag_observations(observations, study, cube)
-            reduced = sites.reduce_observations(flagged, study, root)
-            table = sites.training_table(reduced, study, cube, covariates)
-            used = table[table["excluded"] == ""].reset_index(drop=True)
-
-        with steps.step("validation") as advance:
-            ground = scores.Ground.of(used, domain_of(study, cube), study, root, workers)
-            comparison = scores.compare_learners(ground, study, folder, advance=advance)
-
-        with steps.step("maps") as advance:
-            canvas = maps.Canvas.of(cube, stores.values(), block=block, workers=workers)
-            learner = settled(study, ground, folder)
-            target = maps.TargetMaker(study, learner, ground, canvas)
-            made = layers.Atlas(study, geobox, folder, canvas.n_blocks).make([target], advance)
-
-        with steps.step("compare with references"):
-            others = summary.agreement(made, study, root), summary.against_truth(made, study, root)
-            listed = summary.covariates_list(covariates, cube, predictors(study))
-            outcome = summary.Outcome(
-                flagged, table, comparison, made, *others, listed, study.products.learner
-            )
         with steps.step("tables"):
-            files.write_tables(folder, flagged, table, comparison)
+            files.write_tables(folder, outcome.flagged, outcome.training, outcome.comparison)
             files.write_yaml(folder.path / "study.resolved.yaml", plain, comment=_HOW_TO_REPEAT)
         record: dict[str, Any] = {
             "schema": summary.SCHEMA,
@@ -113,7 +105,7 @@ def run(
             **summary.record_of(outcome, folder.path),
         }
         with steps.step("report"):
-            _report(folder, record, outcome, study, root)
+            _report(job, record, outcome)
         record |= {
             "reused": folder.reused_counts(),
             "timing_s": steps.seconds,
@@ -123,18 +115,72 @@ def run(
     return out
 
 
-def _report(
-    folder: RunDir, record: dict[str, Any], outcome: summary.Outcome, study: Study, root: Path
-) -> None:
+def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
+    """Return all that a study asks for, the maps written."""
+    study, root, folder, steps = job.study, job.root, job.folder, job.steps
+    geobox = geobox_of(study)
+    covariates = covariates_of(study)
+
+    with steps.step("covariate stack") as advance:
+        stores = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
+        cube = stack.build_stack(study, geobox, folder, stores, root, workers=job.workers, advance=advance)
+
+    with steps.step("sites"):
+        observations = sites.read_sources(study.sites.sources, root)
+        flagged = sites.flag_observations(observations, study, cube)
+        reduced = sites.reduce_observations(flagged, study, root)
+        table = sites.training_table(reduced, study, cube, covariates)
+        used = table[table["excluded"] == ""].reset_index(drop=True)
+
+    with steps.step("validation") as advance:
+        ground = scores.Ground.of(used, domain_of(study, cube), study, root, job.workers)
+        comparison = scores.compare_learners(ground, study, folder, advance=advance)
+        learner = settled(study, ground, folder)
+        quote = to_quote(list(comparison.folds), dict(comparison.distances))
+
+    with steps.step("importance"):
+        worth = importance_of(study, ground, learner, comparison, quote, folder)
+
+    with steps.step("maps") as advance:
+        canvas = maps.Canvas.of(cube, stores.values(), block=job.block, workers=job.workers)
+        makers: list[layers.Maker] = [maps.TargetMaker(study, learner, ground, canvas)]
+        weights = weights_of(worth, learner.covariates)
+        belief = applicability.belief_of(study, ground, learner, comparison, weights, quote)
+        if belief is not None:
+            makers.append(applicability.BeliefMaker(study, ground, learner, belief, canvas))
+        made = layers.Atlas(study, geobox, folder, canvas.n_blocks).make(makers, advance)
+
+    with steps.step("audit"):
+        findings = audit_of(study, cube, Sample(flagged, table, comparison.folds, ground.domain))
+
+    with steps.step("compare with references"):
+        return summary.Outcome(
+            flagged=flagged,
+            training=table,
+            comparison=comparison,
+            maps=made,
+            agreement=summary.agreement(made, study, root),
+            truth=summary.against_truth(made, study, root),
+            covariates=summary.covariates_list(covariates, cube, predictors(study)),
+            evidence={
+                "quote": evidence.quote_record(comparison, study.products.learner, quote),
+                "paired": evidence.paired_list(study, ground, comparison),
+                "choices": evidence.choice_list(comparison, study.products.learner, learner),
+                "importance": evidence.importance_list(worth),
+                "applicability": evidence.applicability_record(ground, belief, made),
+                "audit": evidence.audit_list(findings),
+            },
+        )
+
+
+def _report(job: _Run, record: dict[str, Any], outcome: summary.Outcome) -> None:
     """Write the report, unless nothing that it shows has changed."""
-    made = outcome.maps
-    tables = [
-        sha256_of(folder.path / name)
-        for name in ("sites.parquet", "predictions.parquet", "fold_distances.csv")
-    ]
+    folder, study, made = job.folder, job.study, outcome.maps
+    names = ("sites.parquet", "predictions.parquet", "fold_distances.csv")
+    tables = [sha256_of(folder.path / name) for name in names]
 
     def write(path: Path) -> None:
-        pairs = summary.truth_files(made, study, root)
+        pairs = summary.truth_files(made, study, job.root)
         write_report(
             path,
             record,

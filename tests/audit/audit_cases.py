@@ -343,7 +343,7 @@ CASES: dict[str, list[Case]] = {
                 lambda t: t["slope"], CovariateFacts("rain", unit="mm", years=(1960, 1990), static=True)
             ),
             "caution",
-            "2 of 2 epochs (2000-2004 to 2005-2009) lie wholly outside; only air changes between epochs",
+            "all 2 epochs (2000-2004 to 2005-2009) lie wholly outside; only air changes between epochs",
         ),
     ],
     "nothing_changes_with_time": [

@@ -4,13 +4,13 @@ import inspect
 
 import numpy as np
 import pytest
-from every_learner import ANY_COLUMNS, EVERY, FEW
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from every_learner import ANY_COLUMNS, EVERY, FEW
 from permagrid.errors import PermagridError
 from permagrid.learners import LEARNERS, build_learner, traits_of
 
@@ -58,7 +58,7 @@ def test_a_learner_learns(name, task, n_classes):
     assert is_classifier(model) if task == "class" else is_regressor(model)
     assert predict(fresh).shape == ((300,) if task == "value" else (300, n_classes))
     commonest = 0.0 if task == "value" else np.unique(truth, return_counts=True)[1].max() / len(truth)
-    assert model.score(fresh, truth) > commonest + 0.2
+    assert model.score(fresh, truth) > commonest + 0.4 * (1 - commonest)
     if task == "class":
         shares = predict(fresh)
         assert ((shares >= 0) & (shares <= 1)).all()
@@ -120,7 +120,7 @@ def test_every_keyword_makes_another_learner(name):
             X, y = problem(None if task == "value" else 3 if key != "monotone" else 2)
             plain = {**FEW.get(name, {}), **BASE.get((name, key), {})}
             other = OTHERS.get((name, key), OTHERS.get(key))
-            if task == "value" and key in FOR_CLASSES or task == "class" and key in FOR_VALUES:
+            if key in (FOR_CLASSES if task == "value" else FOR_VALUES):
                 continue
             before, after = (
                 clone(build_learner(name, task, 0, keywords, **setting)).fit(X, y)
@@ -231,7 +231,9 @@ def test_balanced_weights_find_more_of_a_rare_class(name):
     fresh, truth = problem(None, n=2000, seed=7)
     wanted = truth > np.quantile(y, 0.92)
     calmer = {"decision_tree": {"max_depth": 3, "min_samples_leaf": 10}, "support_vectors": {"C": 0.1}}
-    calmer |= dict.fromkeys(("random_forest", "extra_trees"), {"n_estimators": 40, "min_samples_leaf": 8})
+    calmer |= {
+        forest: {"n_estimators": 40, "min_samples_leaf": 8} for forest in ("random_forest", "extra_trees")
+    }
 
     def found(weight):
         keywords = {**FEW.get(name, {}), **calmer.get(name, {}), "class_weight": weight}

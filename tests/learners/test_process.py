@@ -21,7 +21,7 @@ from made_process import (
 from sklearn.base import clone, is_classifier, is_regressor
 
 from permagrid.errors import PermagridError
-from permagrid.learners import LEARNERS, build_learner, process, process_kudryavtsev, traits_of  # noqa: F401
+from permagrid.learners import LEARNERS, build_learner, traits_of
 from permagrid.physics import frost_number
 
 ROWS = climate()

@@ -9,9 +9,6 @@ from permagrid.errors import PermagridError
 from permagrid.learners import (
     LEARNERS,
     build_learner,
-    process,  # noqa: F401
-    process_kudryavtsev,  # noqa: F401
-    process_residual,  # noqa: F401
 )
 
 ROWS, FRESH = climate(300), climate(300, seed=9)
@@ -116,7 +113,7 @@ def test_the_learner_may_see_a_part_of_the_covariates():
     other = FRESH.copy()
     other[:, NAMES.index("rain")] += 100.0
     np.testing.assert_array_equal(few.predict(other), few.predict(FRESH))
-    np.testing.assert_allclose(few.predict(FRESH), truth(FRESH), atol=0.4)
+    assert np.sqrt(np.mean((few.predict(FRESH) - truth(FRESH)) ** 2)) < 0.25
 
 
 def test_classes_enter_the_learner_as_elsewhere():

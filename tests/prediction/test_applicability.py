@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,9 @@ def fitted(case, distance=None, **changed):
 
 def fold_pairs(numbers):
     return [(np.flatnonzero(numbers != k), np.flatnonzero(numbers == k)) for k in np.unique(numbers)]
+
+
+FITTED = {distance: fitted(CASES["plain"], distance) for distance in RULES}
 
 
 @pytest.mark.parametrize("distance", RULES)
@@ -236,6 +240,19 @@ def test_a_row_on_the_threshold_is_inside_and_has_no_near_row():
     assert edge.di[0] == found.threshold
     assert found.inside(np.array([[5.0]])).all()
     assert edge.density[0] == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    threshold=st.floats(1e-6, 1e3),
+    mean=st.floats(1e-6, 1e3),
+    distance=st.sampled_from(["euclidean", "gower"]),
+)
+def test_the_largest_sum_that_is_near_is_known_to_the_last_bit(threshold, mean, distance):
+    found = replace(FITTED[distance], threshold=threshold, mean_distance=mean)
+    most = found._most()
+    for total, near in [(most, True), (np.nextafter(most, np.inf), False)]:
+        assert (found._space.distance(np.array([total]))[0] / mean < threshold) == near
 
 
 def test_repeated_rows_over_folds_leave_no_room_for_anything_new():

@@ -118,6 +118,13 @@ def test_rows_as_near_as_each_other_have_no_order_of_their_own():
     assert np.isnan(model.expected_error(np.array([0.6]))).all()
 
 
+def test_no_window_takes_the_better_ones_of_rows_as_near_as_each_other():
+    error, di = np.tile([0.0, 4.0], 40), np.repeat([0.2, 0.4, 0.5, 0.6], 20)
+    model = fit_error_model([HeldOut(error, np.zeros(80), di)])
+    np.testing.assert_allclose(model.windows[:, 1], np.sqrt(8.0), rtol=1e-12)
+    np.testing.assert_allclose(model.expected_error(di), np.sqrt(8.0), rtol=1e-12)
+
+
 def test_folds_that_are_further_apart_reach_further():
     near, far = growing(600, 1, most=0.3), growing(600, 2, most=1.2)
     alone, together = fit_error_model([near]), fit_error_model([near, far])

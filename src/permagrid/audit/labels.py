@@ -10,13 +10,14 @@ CLIMATE_BASIS = "station_climate"
 """Word in the column ``label_basis`` of rows whose label was made from air temperature."""
 
 _TEMPERATURE_UNITS = ("degC", "K", "degF", "degC day")
+_TELLING_NO_UNIT = ("", "1")
 _TEMPERATURE_NAMES = re.compile(
     r"(?<![a-z])(bio_?(0?1|5|6|8|9|10|11)|maat|tas|tavg|tmean)(?![a-z0-9])|temperature"
 )
 
 
 def is_temperature(covariate: CovariateFacts) -> bool:
-    """Return whether a covariate is a temperature, or a sum of temperatures, by its unit or its name.
+    """Return whether a covariate is a temperature, or a sum of temperatures, by its unit; else by its name.
 
     Examples
     --------
@@ -24,8 +25,9 @@ def is_temperature(covariate: CovariateFacts) -> bool:
     (True, False)
     """
     scaled = covariate.unit.split(" ", 1)[-1] if covariate.unit[:1].isdigit() else covariate.unit
-    said = f"{covariate.name} {covariate.long_name}".lower()
-    return scaled in _TEMPERATURE_UNITS or _TEMPERATURE_NAMES.search(said) is not None
+    if covariate.unit not in _TELLING_NO_UNIT:
+        return scaled in _TEMPERATURE_UNITS
+    return _TEMPERATURE_NAMES.search(f"{covariate.name} {covariate.long_name}".lower()) is not None
 
 
 @AUDIT.register

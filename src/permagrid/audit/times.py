@@ -71,7 +71,8 @@ def _counted(epochs: list[str], total: int) -> str:
     """
     if len(epochs) == 1:
         return f"the epoch {epochs[0]} lies"
-    return f"{len(epochs)} of {total} epochs ({epochs[0]} to {epochs[-1]}) lie"
+    part = f"all {total}" if len(epochs) == total else f"{len(epochs)} of {total}"
+    return f"{part} epochs ({epochs[0]} to {epochs[-1]}) lie"
 
 
 @AUDIT.register

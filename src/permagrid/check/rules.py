@@ -12,6 +12,7 @@ from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
 from permagrid.sites.table import COLUMNS, VARIABLES
 from permagrid.steps.inputs import predictors
+from permagrid.steps.learners import candidate
 from permagrid.steps.maps import PROBABILITY, map_variables
 from permagrid.steps.sites import OBSERVED
 from permagrid.study import Finding, Location, Study
@@ -129,9 +130,46 @@ def _learners_settings(study: Study) -> Iterator[Finding]:
         if LEARNERS.faults(part.name, part.keywords):
             continue
         try:
-            build_learner(part.name, study.target.kind, study.seed, part.keywords, encoding=part.classes)
+            build_learner(
+                part.name,
+                study.target.kind,
+                study.seed,
+                part.keywords,
+                covariates=part.covariates or predictors(study),
+                encoding=part.classes,
+            )
         except PermagridError as error:
             yield Finding(("learners", index), str(error))
+
+
+def _choices(study: Study) -> Iterator[Finding]:
+    """Yield searches and selections that cannot be carried out."""
+    names = predictors(study)
+    for index, part in enumerate(study.learners):
+        if part.name not in LEARNERS:
+            continue
+        space = {} if part.search is None else part.search.space or {}
+        faults = [
+            (key, fault)
+            for key, values in space.items()
+            for value in values
+            for fault in LEARNERS.faults(part.name, {**part.keywords, key: value})[:1]
+        ]
+        for key, fault in faults:
+            yield Finding(("learners", index, "search", "space", key), fault)
+        groups = {} if part.selection is None else part.selection.groups or {}
+        seen = part.covariates or names
+        strange = [(group, name) for group, held in groups.items() for name in held if name not in seen]
+        for group, name in strange:
+            yield Finding(
+                ("learners", index, "selection", "groups", group),
+                f"unknown covariate {name!r}: {did_you_mean(name, seen)}",
+            )
+        if not faults and not strange:
+            try:
+                candidate(part, study)
+            except PermagridError as error:
+                yield Finding(("learners", index), str(error))
 
 
 def _learners_covariates(study: Study) -> Iterator[Finding]:
@@ -181,8 +219,13 @@ def _folds(study: Study) -> Iterator[Finding]:
         yield from named(FOLDS, ("validation", "folds", index), part.method, part.keywords, key="method")
 
 
+def _inner(study: Study) -> Iterator[Finding]:
+    inner = study.validation.inner
+    yield from named(FOLDS, ("validation", "inner"), inner.method, inner.keywords, key="method")
+
+
 def _spatial_folds(study: Study) -> Iterator[Finding]:
-    if all(part.method == "random" for part in study.validation.folds):
+    if all(part.method in ("random", "holdout", "epoch") for part in study.validation.folds):
         yield Finding(
             ("validation", "folds"),
             "random folds never stand alone, as they flatter a map; add {method: site} or "
@@ -248,7 +291,9 @@ RULES: tuple[Rule, ...] = (
     _rule(_learners, usable="learners"),
     _rule(_learners_settings, whole="target", usable="learners"),
     _rule(_learners_covariates, whole="covariates", usable="learners"),
+    _rule(_choices, whole="target covariates validation", usable="learners"),
     _rule(_folds, usable="validation"),
+    _rule(_inner, usable="validation"),
     _rule(_groups, whole="covariates learners products", usable="validation"),
     _rule(_spatial_folds, whole="validation"),
     _rule(_subsets, usable="validation"),

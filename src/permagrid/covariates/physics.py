@@ -303,8 +303,9 @@ def kudryavtsev_active_layer(  # noqa: PLR0913
 ) -> xr.DataArray:
     """Return the thickness of the active layer by Kudryavtsev's model [m].
 
-    Where the model finds no permafrost it is that of ground at 0 °C. Parameters and errors as
-    `kudryavtsev_temperature`.
+    Where the model finds no permafrost it is that of ground at 0 °C.
+
+    Parameters and errors as `kudryavtsev_temperature`.
 
     Parameters
     ----------

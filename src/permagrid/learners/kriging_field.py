@@ -131,12 +131,16 @@ def fit_variogram(
     Notes
     -----
     Weighted least squares of Cressie (1985), doi:10.1007/BF01032109: pairs times the squared relative error,
-    over lengths from a 500th of the reach of the empirical variogram to its end.
+    over lengths from a 500th of the reach of the empirical variogram to its end. Fewer than 20 pairs tell
+    nothing: all is nugget then.
     """
     spread = float(np.var(values)) if len(values) else 0.0
-    if len(points) < 3 or spread == 0.0:
-        return Variogram(shape, 0.0, 0.0, length or 1.0)
+    nothing = Variogram(shape, spread, 0.0, length or 1.0)
+    if len(points) < 2 or spread == 0.0:
+        return nothing
     pairs, distance, unlike = empirical_variogram(points, values)
+    if pairs.sum() < _FEWEST:
+        return nothing
     reach = float(distance[-1])
     tried = [length] if length is not None else np.geomspace(reach / _FINEST, reach, _LENGTHS).tolist()
     best: tuple[float, Variogram] | None = None
@@ -147,7 +151,7 @@ def fit_variogram(
         error = float(np.sum(pairs * (unlike / np.maximum(modelled, 1e-300) - 1.0) ** 2))
         if best is None or error < best[0]:
             best = (error, Variogram(shape, own, shared, each))
-    return best[1] if best is not None else Variogram(shape, spread, 0.0, 1.0)
+    return best[1] if best is not None else nothing
 
 
 def _levels(pairs: Float, rise: Float, unlike: Float, nugget: float | None) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """Gower's distance of rows that hold numbers and classes, by the ranges of the training rows."""
 
 from collections.abc import Sequence
-from math import fsum
 
 import numpy as np
 
@@ -33,7 +32,7 @@ def gower_space(rows: Float, weights: Float, class_columns: Sequence[int]) -> Sp
     >>> points.tolist(), codes.tolist(), space.penalties.tolist()
     ([[0.25]], [[2.0]], [0.5])
     """
-    shares = weights / fsum(weights)
+    shares = weights / weights.sum()
     used = np.flatnonzero(shares)
     is_class = np.isin(used, np.asarray(class_columns, dtype=np.int64))
     columns = used[~is_class]

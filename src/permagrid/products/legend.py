@@ -111,11 +111,15 @@ _ICE = ["#eaf2f6", "#a8cee1", "#6ca9cd", "#3d82b8", "#235a9e", "#203479"]
 _UNCERTAINTY = ["#f8f0e5", "#eac19d", "#df8e6f", "#c55d5b", "#993758", "#5c2258"]
 """Pale sand to plum at even steps of CIE lightness."""
 
+_NEARNESS = ["#f4f1e7", "#c3d3c3", "#8eb6a8", "#599993", "#317982", "#1e5870", "#163958"]
+"""Pale sand over green to deep blue at even steps of CIE lightness."""
+
 _UNCERTAINTY_WORDS = {
     "standard_error": "standard error",
     "standard_deviation": "standard deviation",
     "uncertainty": "uncertainty",
     "interval_width": "width of the prediction interval",
+    "expected_error": "expected error",
 }
 _UNCERTAINTY_TOP = {"degC": 3.0, "K": 3.0, "cm": 100.0, "m": 1.0, "%": 30.0, "1": 0.5}
 
@@ -183,6 +187,29 @@ LEGENDS: dict[str, Legend] = {
             _spread(0, 100, _ICE),
             "volume_fraction_of_frozen_water_in_soil",
         ),
+        Legend(
+            "dissimilarity_index",
+            "Dissimilarity index",
+            "1",
+            "continuous",
+            _ramp((0, 0.1, 0.2, 0.4, 0.6, 1), _UNCERTAINTY),
+            open_ends="max",
+        ),
+        Legend(
+            "area_of_applicability",
+            "Area of applicability",
+            "1",
+            "classes",
+            (LegendStop(0, "#c2502e", "outside"), LegendStop(1, "#d5e7df", "inside")),
+        ),
+        Legend(
+            "local_point_density",
+            "Local point density",
+            "1",
+            "continuous",
+            _ramp((0, 1, 3, 10, 30, 100, 300), _NEARNESS),
+            open_ends="max",
+        ),
     )
 }
 """Variable -> its legend. Ranges are fixed, so that maps of different epochs and studies compare;
@@ -195,12 +222,13 @@ def legend_for(variable: str, *, unit: str, valid_range: tuple[float, float] | N
     Parameters
     ----------
     variable
-        A name in `LEGENDS`, one that ends in ``_standard_error``, ``_standard_deviation``,
-        ``_uncertainty`` or ``_interval_width``, or any other.
+        A name in `LEGENDS`, ``expected_error``, one that ends in ``_standard_error``,
+        ``_standard_deviation``, ``_uncertainty`` or ``_interval_width``, or any other.
     unit
         Unit of the values.
     valid_range
-        Lowest and highest value; needed only for variables that `LEGENDS` does not hold in `unit`.
+        Lowest and highest value; needed only for variables that `LEGENDS` does not hold in `unit`. Of an
+        expected error the legend goes on to the next round number.
 
     Raises
     ------
@@ -224,6 +252,8 @@ def legend_for(variable: str, *, unit: str, valid_range: tuple[float, float] | N
             of = variable.removesuffix(ending).rstrip("_")
             title = f"{_title(of)}: {words}" if of else words.capitalize()
             low, high = _range(variable, valid_range or (0.0, _UNCERTAINTY_TOP.get(unit, 1.0)))
+            if variable == "expected_error":
+                high = low + _round_above(high - low)
             return Legend(variable, title, unit, "continuous", _spread(low, high, _UNCERTAINTY))
     if valid_range is None:
         raise PermagridError(
@@ -266,6 +296,13 @@ def _title(variable: str) -> str:
     if variable in LEGENDS:
         return LEGENDS[variable].title
     return variable.replace("_", " ").capitalize()
+
+
+def _round_above(value: float) -> float:
+    """Return a number not below `value` that five steps divide into round numbers."""
+    magnitude = 10.0 ** math.floor(math.log10(value / 5.0))
+    steps = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+    return next((5.0 * s * magnitude for s in steps if 5.0 * s * magnitude >= value), 50.0 * magnitude)
 
 
 def _range(variable: str, valid_range: tuple[float, float]) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """What all figures share: fonts, colours from legends, names as people read them, and PNG bytes."""
 
+import textwrap
 from collections.abc import Callable
 from functools import wraps
 from itertools import pairwise
@@ -103,6 +104,47 @@ def _legend_colours(figure: Figure) -> NDArray[np.uint8]:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of the given size [inch] whose parts keep clear of each other."""
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.06))
+
+
+def small_multiples(
+    figure: Figure, number: int, *, columns: int, sharex: bool = False, sharey: bool = False
+) -> list[Axes]:
+    """Return `number` panels in rows of `columns`; what is left of the last row stays empty.
+
+    Shared axes bear their labels on the lowest panel of each column and the first of each row.
+
+    Parameters
+    ----------
+    figure
+        An empty figure.
+    number, columns
+        How many panels are wanted, and how many stand side by side.
+    sharex, sharey
+        Whether all panels have the same x, or y.
+    """
+    rows = -(-number // columns)
+    every = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
+    for axes in every[number:]:
+        axes.remove()
+    for place, axes in enumerate(every[:number]):
+        axes.tick_params(labelbottom=not sharex or place + columns >= number)
+    return every[:number]
+
+
+def lowest(panels: list[Axes], columns: int) -> list[Axes]:
+    """Return the lowest panel of each column of `small_multiples`."""
+    return panels[-columns:]
+
+
+def wrapped(text: str, width: int) -> str:
+    r"""Return a title in lines of at most `width` letters.
+
+    Examples
+    --------
+    >>> wrapped("Folds by site", 10)
+    'Folds by\nsite'
+    """
+    return "\n".join(textwrap.wrap(text, width)) or text
 
 
 def colormap(legend: Legend) -> tuple[Colormap, Normalize]:

@@ -9,7 +9,7 @@ from permagrid.report.canvas import words
 from permagrid.report.covariate_words import how_made
 from permagrid.report.fold_names import fold_label, fold_order
 from permagrid.report.gain_figures import gain_figure
-from permagrid.report.metrics import METRICS, ScoreFormat, main_metric
+from permagrid.report.metrics import LOWER_IS_BETTER, METRICS, ScoreFormat, main_metric
 from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section, count, table
 
 
@@ -90,7 +90,7 @@ def gain_sentences(gains: Sequence[Mapping[str, Any]], metric: str, unit: str) -
     >>> gain_sentences([one], "rmse", "degC")[0]
     'Better with it: soil (by site).'
     """
-    sign = 1.0 if metric in ("rmse", "mae", "brier") else -1.0
+    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
     rows = [item for item in gains if item["metric"] == metric and None not in item["change_interval"]]
     ends = [(item, sorted(sign * float(end) for end in item["change_interval"])) for item in rows]
     said = []

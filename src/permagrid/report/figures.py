@@ -2,7 +2,8 @@
 
 from permagrid.report.canvas import colormap
 from permagrid.report.map_figures import epoch_maps_figure, map_figure, truth_figure
-from permagrid.report.score_figures import confusion_figure, roc_figure, scatter_figure, score_figure
+from permagrid.report.score_figures import confusion_figure, roc_figure, scatter_figure
+from permagrid.report.score_marks import score_figure
 from permagrid.report.site_figures import site_map_figure
 
 __all__ = [

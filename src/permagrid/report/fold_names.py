@@ -24,7 +24,7 @@ def is_random(folds: str) -> bool:
     return folds.startswith(("random", "holdout"))
 
 
-def fold_order(folds: str) -> tuple[int, float]:
+def fold_order(folds: str) -> tuple[int, float, str]:
     """Return a key that sorts fold schemes from the mildest to the most severe.
 
     Random folds come first, then folds by epoch and by site, then those matched to the map and by region,
@@ -38,7 +38,7 @@ def fold_order(folds: str) -> tuple[int, float]:
     place = next((index for index, kind in enumerate(_KINDS) if folds.startswith(kind)), 5)
     size = _SIZE.search(folds)
     # Blocks and hexagons of one size are as severe as each other.
-    return min(place, 7), float(size[1]) if size else 0.0
+    return min(place, 7), float(size[1]) if size else 0.0, folds
 
 
 def fold_label(folds: str) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import INK, new_figure, plain, styled, words
 from permagrid.report.fold_names import fold_colours, fold_label, fold_order
-from permagrid.report.metrics import METRICS
+from permagrid.report.metrics import LOWER_IS_BETTER, METRICS
 
 
 @styled
@@ -45,7 +45,7 @@ def gain_figure(gains: Sequence[Mapping[str, Any]], *, metric: str, unit: str) -
     axes.set_ylim(len(groups) - 0.5, -0.5)
     name, bears_unit = METRICS[metric]
     shown = f" [{unit_label(unit)}]" if bears_unit and unit_label(unit) else ""
-    better = "left: better" if metric in ("rmse", "mae", "brier") else "right: better"
+    better = "left: better" if metric in LOWER_IS_BETTER else "right: better"
     axes.set_xlabel(f"Change of {name} when the group is added{shown} ({better})")
     axes.legend(loc="best", title="Folds", title_fontsize=8.5)
     return figure

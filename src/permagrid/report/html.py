@@ -28,7 +28,7 @@ from permagrid.report.map_sections import (
     unobserved_epochs,
 )
 from permagrid.report.metrics import ScoreFormat, score_format
-from permagrid.report.page import Card, count, number
+from permagrid.report.page import Card, count, number, unbroken
 from permagrid.report.raster import MapImage, read_map
 from permagrid.report.record_text import with_doi
 from permagrid.report.scores_text import quoted_folds, score_cards, statement
@@ -144,7 +144,7 @@ def _page(**content: Any) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
     )
-    environment.filters["with_doi"] = with_doi
+    environment.filters |= {"with_doi": with_doi, "unbroken": unbroken}
     template = environment.from_string(_resource("report.html.j2"))
     return template.render(style=Markup(style), style_hash=_csp_hash(style), **content)
 

@@ -160,7 +160,14 @@ def _data_edge(axes: Axes, image: MapImage, width: float) -> None:
     axes.contour(x, y, missing, levels=[0.5], colors="#1d262e", linewidths=width, zorder=3)
 
 
-def add_legend(figure: Figure, axes: list[Axes], legend: Legend, values: NDArray[np.float64]) -> None:
+def add_legend(
+    figure: Figure,
+    axes: list[Axes],
+    legend: Legend,
+    values: NDArray[np.float64],
+    *,
+    more: Sequence[Patch] = (),
+) -> None:
     """Add one legend with unit below `axes`: a colour bar, or named patches for zones and classes.
 
     Parameters
@@ -173,10 +180,12 @@ def add_legend(figure: Figure, axes: list[Axes], legend: Legend, values: NDArray
         Colours of the values.
     values
         All values drawn; they decide whether the bar gets arrows and "no data" its patch.
+    more
+        What else is drawn, to stand beside "no data".
     """
     finite = values[np.isfinite(values)]
     grey = Patch(facecolor=NODATA, edgecolor="#9aa5ae", linewidth=0.5, label="no data")
-    missing = [grey] if finite.size < values.size else []
+    missing = [*more, *([grey] if finite.size < values.size else [])]
     if legend.kind == "continuous":
         bar = _colour_bar(figure, axes, legend, finite)
         beside = bar.ax.legend(
@@ -197,7 +206,7 @@ def add_legend(figure: Figure, axes: list[Axes], legend: Legend, values: NDArray
         title=legend.label,
         title_fontproperties={"weight": "bold", "size": 8.5},
         alignment="left" if not alone else "center",
-        ncols=2 if legend.kind == "zones" and len(axes) == 1 else len(patches) + 1,
+        ncols=2 if legend.kind == "zones" and len(axes) == 1 else len(patches) + len(more) + 1,
         handlelength=1.2,
         columnspacing=1.2,
         borderpad=0.2,

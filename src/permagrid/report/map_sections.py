@@ -134,7 +134,7 @@ def _map_pictures(
     latest, coasts = layers[-1], not is_virtual(study)
     values = read_map(latest.path, max_pixels=200_000).values
     legend = variable_legend(latest.variable, latest.unit, values, study)
-    years = _years(latest.epoch)
+    years = map_years(latest.epoch)
     first = Picture(
         map_figure(latest.path, legend, title=f"{legend.title}, {years}", sites=sites, coasts=coasts),
         f"Map of {legend.inline} for {years}. {_range_words(values, legend)}",
@@ -145,7 +145,7 @@ def _map_pictures(
     sources = {layer.epoch: layer.path for layer in layers}
     every = Picture(
         epoch_maps_figure(sources, legend, title=f"{legend.title}, all epochs", coasts=coasts),
-        f"{len(layers)} maps of {legend.inline}, one for each epoch: {', '.join(map(_years, sources))}.",
+        f"{len(layers)} maps of {legend.inline}, one for each epoch: {', '.join(map(map_years, sources))}.",
         f"{legend.label} in all {len(layers)} epochs, one legend for all.",
     )
     return legend.title, (first, every)
@@ -177,8 +177,8 @@ def truth_section(
         pictures = [_truth_picture(pair, units.get(variable, ""), study) for pair in pairs]
         shown.append(pictures[-1])
         if len(pairs) > 1:
-            epochs = f"{_years(pairs[0].epoch)} to {_years(pairs[-2].epoch)}" if len(pairs) > 2 else ""
-            title = f"The other {count(len(pairs) - 1, 'epoch')}, {epochs or _years(pairs[0].epoch)}"
+            epochs = f"{map_years(pairs[0].epoch)} to {map_years(pairs[-2].epoch)}" if len(pairs) > 2 else ""
+            title = f"The other {count(len(pairs) - 1, 'epoch')}, {epochs or map_years(pairs[0].epoch)}"
             folded.append(Folded(title, figures=tuple(pictures[:-1])))
     part = Part(figures=tuple(shown), tables=(grid,) if grid else (), folded=tuple(folded))
     return Section("truth", "Map against truth", (part,))
@@ -187,7 +187,7 @@ def truth_section(
 def _truth_picture(pair: TruthPair, unit: str, study: Mapping[str, Any]) -> Picture:
     values = read_map(pair.truth_path, max_pixels=100_000).values
     legend = variable_legend(pair.variable, unit, values, study)
-    years = _years(pair.epoch)
+    years = map_years(pair.epoch)
     return Picture(
         truth_figure(
             pair.truth_path,
@@ -202,5 +202,12 @@ def _truth_picture(pair: TruthPair, unit: str, study: Mapping[str, Any]) -> Pict
     )
 
 
-def _years(epoch: str) -> str:
+def map_years(epoch: str) -> str:
+    """Return an epoch as people read it.
+
+    Examples
+    --------
+    >>> map_years("2000-2004")
+    '2000–2004'
+    """
     return epoch.replace("-", "–")

@@ -29,6 +29,8 @@ METRICS: dict[str, tuple[str, bool]] = {
     "brier": ("Brier score", False),
 }
 """Metric -> its name as people read it, and whether it has the unit of the target."""
+LOWER_IS_BETTER = frozenset({"rmse", "mae", "brier"})
+"""Metrics of which the smaller is the better; of the others, bias aside, it is the larger."""
 
 
 @dataclass(frozen=True)

@@ -211,3 +211,14 @@ def count(number_of: int, noun: str) -> str:
     ('1 site', '2 sites')
     """
     return f"{number(number_of)} {noun}{'' if number_of == 1 else 's'}"
+
+
+def unbroken(text: str, longest: int = 26) -> str:
+    """Return a name that is not torn apart in a table, unless it is longer than `longest` letters.
+
+    Examples
+    --------
+    >>> unbroken("by site") == "by\N{NO-BREAK SPACE}site", unbroken("by site", 3)
+    (True, 'by site')
+    """
+    return text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) <= longest else text

@@ -1,4 +1,4 @@
-"""How good the predictions are: observed against predicted, classes, and scores with intervals."""
+"""How good the predictions are: observed against predicted, classes, ROC curves and reliability."""
 
 import math
 
@@ -13,16 +13,18 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from permagrid.errors import PermagridError
 from permagrid.products.legend import Legend, unit_label
-from permagrid.report.canvas import INK, QUIET, new_figure, plain, styled, words
-from permagrid.report.fold_names import (
-    FOLD_COLOURS,
-    fold_colours,
-    fold_label,
-    fold_order,
-    fold_title,
-    is_random,
+from permagrid.report.canvas import (
+    INK,
+    QUIET,
+    lowest,
+    new_figure,
+    plain,
+    small_multiples,
+    styled,
+    wrapped,
 )
-from permagrid.report.metrics import METRICS, ScoreFormat, score_format
+from permagrid.report.fold_names import fold_colours, fold_label, fold_order, fold_title
+from permagrid.report.metrics import ScoreFormat, score_format
 
 _MANY = 1500
 """Above this number of points their density is drawn instead of each one."""
@@ -48,8 +50,10 @@ def scatter_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
     table = _finite(predictions, "predicted")
     schemes = sorted(table["folds"].unique(), key=fold_order)
     low, high = _limits(table)
-    figure = new_figure(min(3.5 * len(schemes) + 0.5, 11.0), 4.0)
-    panels = figure.subplots(1, len(schemes), squeeze=False, sharey=True)[0]
+    columns = _columns(len(schemes))
+    lines = -(-len(schemes) // columns)
+    figure = new_figure(min(3.5 * columns + 0.5, 11.0), (4.0 if columns < 4 else 3.35) * lines)
+    panels = small_multiples(figure, len(schemes), columns=columns, sharex=True, sharey=True)
     colours = fold_colours(schemes)
     errors = table["predicted"].astype(float) - table["observed"].astype(float)
     form = score_format(pd.DataFrame({"rmse": [math.sqrt((errors**2).mean())]}), legend.unit)
@@ -75,9 +79,12 @@ def scatter_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
         _fit_text(axes, observed, predicted, form)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", title=fold_title(folds))
-        axes.set_xlabel(f"Observed [{unit_label(legend.unit)}]" if unit_label(legend.unit) else "Observed")
-    panels[0].set_ylabel(f"Predicted [{unit_label(legend.unit)}]" if unit_label(legend.unit) else "Predicted")
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", title=wrapped(fold_title(folds), 27))
+    unit = f" [{unit_label(legend.unit)}]" if unit_label(legend.unit) else ""
+    for axes in lowest(panels, columns):
+        axes.set_xlabel(f"Observed{unit}")
+    for axes in panels[::columns]:
+        axes.set_ylabel(f"Predicted{unit}")
     panels[-1].legend(loc="lower right", handlelength=1.4)
     return figure
 
@@ -102,8 +109,10 @@ def confusion_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
     schemes = sorted(table["folds"].unique(), key=fold_order)
     names = [stop.label for stop in legend.stops]
     codes = [stop.value for stop in legend.stops]
-    figure = new_figure(min(3.3 * len(schemes) + 1.0, 11.0), 3.7)
-    panels = figure.subplots(1, len(schemes), squeeze=False, sharey=True)[0]
+    columns = _columns(len(schemes))
+    lines = -(-len(schemes) // columns)
+    figure = new_figure(min(3.3 * columns + 1.0, 11.0), (3.7 if columns < 4 else 3.5) * lines)
+    panels = small_multiples(figure, len(schemes), columns=columns, sharey=True)
     for axes, folds in zip(panels, schemes, strict=True):
         rows = table[table["folds"] == folds]
         observed, predicted = rows["observed"].to_numpy(float), rows["predicted"].to_numpy(float)
@@ -121,12 +130,14 @@ def confusion_figure(predictions: pd.DataFrame, legend: Legend) -> Figure:
                 fontsize=10,
             )
         right = np.trace(counts) / max(counts.sum(), 1)
-        axes.set_title(f"{fold_title(folds)}\naccuracy {right:.3f}, n = {counts.sum()}")
+        axes.set_title(f"{wrapped(fold_title(folds), 27)}\naccuracy {right:.3f}, n = {counts.sum()}")
         axes.set_xticks(range(len(names)), names)
         axes.set_yticks(range(len(names)), names, rotation=90, va="center")
         axes.tick_params(length=0)
+    for axes in lowest(panels, columns):
         axes.set_xlabel("Predicted")
-    panels[0].set_ylabel("Observed")
+    for axes in panels[::columns]:
+        axes.set_ylabel("Observed")
     return figure
 
 
@@ -162,7 +173,7 @@ def roc_figure(predictions: pd.DataFrame) -> Figure:
         observed, probability = rows["observed"].to_numpy(int), rows["probability"].to_numpy(float)
         false_alarms, hits, _ = roc_curve(observed, probability)
         area = roc_auc_score(observed, probability)
-        name = fold_label(folds)
+        name = wrapped(fold_label(folds), 30)
         left.plot(false_alarms, hits, color=colours[folds], linewidth=1.8, label=f"{name}: AUC {area:.3f}")
         said, seen = _reliability(observed, probability)
         right.plot(said, seen, color=colours[folds], linewidth=1.4, marker="o", markersize=4, label=name)
@@ -173,70 +184,9 @@ def roc_figure(predictions: pd.DataFrame) -> Figure:
     return figure
 
 
-@styled
-def score_figure(scores: pd.DataFrame, *, unit: str, published: str | None = None) -> Figure:
-    """Return the scores of each learner under each fold scheme, with 95 % intervals, as PNG.
-
-    Parameters
-    ----------
-    scores
-        Scores of one target and one subset.
-    unit
-        Unit of the target.
-    published
-        The learner that made the maps, which is marked.
-
-    Raises
-    ------
-    PermagridError
-        If no score can be drawn.
-    """
-    found = [name for name in METRICS if name in scores and scores[name].notna().any()]
-    chosen = [name for name in ("rmse", "r2", "accuracy", "kappa", "roc_auc") if name in found] or found[:2]
-    if scores.empty or not chosen:
-        raise PermagridError(f"no scores to draw: none of {', '.join(METRICS)} is in the table")
-    schemes = sorted(scores["folds"].unique(), key=fold_order)
-    learners = list(dict.fromkeys(scores["learner"]))
-    colours = fold_colours(schemes)
-    height = max(len(learners) * (0.24 * len(schemes) + 0.3) + 1.3, 2.3)
-    figure = new_figure(10.6, height)
-    panels = figure.subplots(1, len(chosen), squeeze=False, sharey=True)[0]
-    for axes, metric in zip(panels, chosen, strict=True):
-        plain(axes)
-        axes.grid(False, axis="y")
-        axes.tick_params(axis="y", length=0)
-        for row, learner in enumerate(learners):
-            for place, folds in enumerate(schemes):
-                at = row + (place - (len(schemes) - 1) / 2) * 0.22
-                _score_mark(axes, scores, (learner, folds, metric), at, colours[folds])
-        name, has_unit = METRICS[metric]
-        axes.set_xlabel(f"{name} [{unit_label(unit) or '1'}]" if has_unit else f"{name} [1]")
-    names = [f"{words(name)}\n(made the maps)" if name == published else words(name) for name in learners]
-    panels[0].set_yticks(range(len(learners)), names)
-    panels[0].set_ylim(len(learners) - 0.5, -0.5)
-    for folds in schemes:
-        face = "white" if is_random(folds) else colours[folds]
-        panels[0].plot([], [], "o", color=colours[folds], markerfacecolor=face, label=fold_title(folds))
-    figure.legend(
-        *panels[0].get_legend_handles_labels(),
-        loc="outside upper left",
-        ncols=len(schemes),
-        handletextpad=0.2,
-    )
-    return figure
-
-
-def _score_mark(axes: Axes, table: pd.DataFrame, key: tuple[str, str, str], at: float, colour: str) -> None:
-    learner, folds, metric = key
-    rows = table[(table["learner"] == learner) & (table["folds"] == folds)]
-    if rows.empty or not math.isfinite(float(rows[metric].iloc[0])):
-        return
-    value = float(rows[metric].iloc[0])
-    if f"{metric}_low" in rows and rows[f"{metric}_low"].notna().all():
-        bounds = [float(rows[f"{metric}_low"].iloc[0]), float(rows[f"{metric}_high"].iloc[0])]
-        axes.plot(bounds, [at, at], color=colour, linewidth=2.0, alpha=0.55, solid_capstyle="butt")
-    hollow = colour == FOLD_COLOURS[0]
-    axes.plot(value, at, "o", markersize=6, color=colour, markerfacecolor="white" if hollow else colour)
+def _columns(panels: int) -> int:
+    """Return how many panels stand side by side: all of up to four, else rows as even as can be."""
+    return -(-panels // -(-panels // 4))
 
 
 def _finite(predictions: pd.DataFrame, column: str) -> pd.DataFrame:

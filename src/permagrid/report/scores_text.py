@@ -10,8 +10,15 @@ import pandas as pd
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import words
 from permagrid.report.fold_names import fold_label, fold_order, fold_phrase, fold_title, is_random
-from permagrid.report.metrics import METRICS, main_metric, on_all_sites, quoted_row, score_format
-from permagrid.report.page import Card, Cell, Grid, Row, number
+from permagrid.report.metrics import (
+    LOWER_IS_BETTER,
+    METRICS,
+    main_metric,
+    on_all_sites,
+    quoted_row,
+    score_format,
+)
+from permagrid.report.page import Card, Cell, Grid, Row, number, unbroken
 
 
 @dataclass(frozen=True)
@@ -145,23 +152,18 @@ def score_grids(scores: pd.DataFrame, unit: str, quoted: Mapping[str, Any] | Non
         The row to highlight, from `quoted_row`.
     """
     metrics = [name for name in METRICS if name in scores and scores[name].notna().any()]
-    learners = list(dict.fromkeys(scores["learner"]))
-    records: list[dict[str, Any]] = [
-        {str(key): value for key, value in record.items()} for record in scores.to_dict("records")
-    ]
-    records.sort(key=lambda row: learners.index(row["learner"]))
+    records = _records(scores)
     records.sort(key=lambda row: fold_order(row["folds"]), reverse=True)
     form = score_format(scores, unit)
     same_sites = all(scores[name].nunique() == 1 for name in ("n", "n_sites") if name in scores)
-    shown = f" [{unit_label(unit)}]" if unit_label(unit) else ""
     grids = []
     for some in (metrics[start : start + 5] for start in range(0, len(metrics), 5)):
         heads = ["Folds", "Learner", *([] if same_sites else ["n", "Places"])]
         first = 2
-        heads += [f"{METRICS[name][0]}{shown if METRICS[name][1] else ''}" for name in some]
+        heads += [_head(name, unit) for name in some]
         rows = []
         for record in records:
-            cells = [Cell(_unbroken(fold_label(str(record["folds"])))), _learner_cell(record, quoted)]
+            cells = [Cell(unbroken(fold_label(str(record["folds"])))), _learner_cell(record, quoted)]
             cells += (
                 [] if same_sites else [Cell(number(record.get("n"))), Cell(number(record.get("n_sites")))]
             )
@@ -169,6 +171,56 @@ def score_grids(scores: pd.DataFrame, unit: str, quoted: Mapping[str, Any] | Non
             rows.append(Row(tuple(cells), _mark(record, quoted)))
         grids.append(Grid(tuple(heads), tuple(rows), frozenset(range(first, len(heads))), _caption(scores)))
     return tuple(grids)
+
+
+def overview_grid(scores: pd.DataFrame, unit: str, quoted: Mapping[str, Any]) -> Grid:
+    """Return the main score of every learner under every fold scheme, one row per learner, the best first.
+
+    Parameters
+    ----------
+    scores
+        Scores of one target and one subset.
+    unit
+        Unit of the target.
+    quoted
+        The row to quote: its scheme orders the learners, its metric is shown.
+    """
+    metric, form = main_metric(quoted), score_format(scores, unit)
+    schemes = sorted((str(name) for name in scores["folds"].unique()), key=fold_order)
+    found = {(str(row["learner"]), str(row["folds"])): row for row in _records(scores)}
+    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
+
+    def rank(learner: str) -> float:
+        value = float((found.get((learner, str(quoted["folds"]))) or {}).get(metric, math.nan))
+        return sign * value if math.isfinite(value) else math.inf
+
+    rows = []
+    for learner in sorted(dict.fromkeys(name for name, _ in found), key=rank):
+        cells = [_learner_cell({"learner": learner}, None)]
+        for folds in schemes:
+            record = found.get((learner, folds)) or {}
+            cells.append(Cell(form.number(record.get(metric), metric), form.interval(record, metric)))
+        rows.append(Row(tuple(cells), "quoted" if learner == quoted["learner"] else ""))
+    heads = [fold_title(folds) + (" (to quote)" if folds == quoted["folds"] else "") for folds in schemes]
+    caption = (
+        f"{_head(metric, unit)} of every learner under all folds, best first by those to quote; the learner "
+        "that is quoted is tinted. 95 % bootstrap intervals below."
+    )
+    return Grid(("Learner", *heads), tuple(rows), frozenset(range(1, len(heads) + 1)), caption)
+
+
+def _records(scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a score table by learner, in the order of the study."""
+    learners = list(dict.fromkeys(scores["learner"]))
+    records: list[dict[str, Any]] = [
+        {str(key): value for key, value in record.items()} for record in scores.to_dict("records")
+    ]
+    return sorted(records, key=lambda row: learners.index(row["learner"]))
+
+
+def _head(metric: str, unit: str) -> str:
+    name, bears_unit = METRICS[metric]
+    return f"{name} [{unit_label(unit)}]" if bears_unit and unit_label(unit) else name
 
 
 def _caption(scores: pd.DataFrame) -> str:
@@ -180,7 +232,7 @@ def _caption(scores: pd.DataFrame) -> str:
 
 
 def _learner_cell(record: Mapping[str, Any], quoted: Mapping[str, Any] | None) -> Cell:
-    return Cell(_unbroken(words(str(record["learner"]))), "to quote" if _same(record, quoted) else "")
+    return Cell(unbroken(words(str(record["learner"]))), "to quote" if _same(record, quoted) else "")
 
 
 def _same(record: Mapping[str, Any], quoted: Mapping[str, Any] | None) -> bool:
@@ -228,8 +280,3 @@ def subset_words(name: str, study: Mapping[str, Any], unit: str) -> str:
         if declared.get(key) is not None
     ]
     return f"values {' and '.join(ends)}" if ends else f"subset {words(name)}"
-
-
-def _unbroken(text: str) -> str:
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
-

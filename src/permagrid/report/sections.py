@@ -12,14 +12,27 @@ from permagrid.report import record_text
 from permagrid.report.agreement_text import agreement_grid, agreement_sentences
 from permagrid.report.canvas import words
 from permagrid.report.classes_text import unseen_rows
+from permagrid.report.fold_names import fewer_folds, fold_order, fold_phrase
 from permagrid.report.map_sections import MapLayer, is_virtual, used_sites, variable_legend
 from permagrid.report.metrics import on_all_sites, quoted_row
-from permagrid.report.page import Folded, Part, Picture, Section, count
+from permagrid.report.page import Folded, Grid, Part, Picture, Section, count
 from permagrid.report.raster import read_map
-from permagrid.report.score_figures import confusion_figure, roc_figure, scatter_figure, score_figure
-from permagrid.report.scores_text import fold_sentences, quoted_folds, score_grids, subset_words
+from permagrid.report.score_figures import confusion_figure, roc_figure, scatter_figure
+from permagrid.report.score_marks import drawn_folds, score_figure
+from permagrid.report.scores_text import (
+    fold_sentences,
+    overview_grid,
+    quoted_folds,
+    score_grids,
+    subset_words,
+)
 from permagrid.report.site_figures import flags_by_site, site_map_figure
 from permagrid.report.site_text import site_counts
+
+_MOST_ROWS = 12
+"""Scores that one table holds; of more, each fold scheme has its own."""
+_SCHEMES, _FEWER_SCHEMES = 4, 2
+"""Where there are more schemes than the first, fewer are drawn of learners that did not make the maps."""
 
 
 def published_learner(study: Mapping[str, Any]) -> str | None:
@@ -87,13 +100,16 @@ def prediction_section(
         first = str(row["learner"]) if row and row["learner"] in learners else learners[0]
         unit = _unit(target, study)
         legend = variable_legend(target, unit, rows["observed"], study)
+        schemes = [str(name) for name in rows["folds"].unique()]
+        fewer = fewer_folds(schemes, folds, _FEWER_SCHEMES) if len(schemes) > _SCHEMES else schemes
+        shown = rows[rows["folds"].isin(fewer)]
         folded = [
-            Folded(words(name).capitalize(), figures=_fit_pictures(rows, legend, name))
+            Folded(words(name).capitalize(), figures=_fit_pictures(shown, legend, name))
             for name in learners
             if name != first
         ]
         for subset in _subsets(mine):
-            part = mine[mine["subset"] == subset]
+            part = mine[(mine["subset"] == subset) & mine["folds"].isin(fewer)]
             title = f"{words(first).capitalize()}, fitted to {subset_words(subset, study, unit)} alone"
             folded.append(Folded(title, figures=_fit_pictures(part, legend, first)))
         text = (
@@ -152,44 +168,69 @@ def score_section(
     if scores.empty:
         return None
     schemes, published = fold_sentences(summary), published_learner(study)
+    folds = quoted_folds(summary.get("quote"))
     parts = []
     targets = list(dict.fromkeys(scores["target"]))
     for target in targets:
         rows = scores[scores["target"] == target]
-        folds = quoted_folds(summary.get("quote"))
         unit, quoted = _unit(target, study), quoted_row(rows, published, folds)
         title = LEGENDS[target].title if target in LEGENDS else words(target).capitalize()
         every = on_all_sites(rows)
         if not every.empty:
-            parts.append(
-                Part(
-                    title if len(targets) > 1 else "",
-                    text=tuple(text for text in (schemes, unseen_rows(every)) if text),
-                    figures=(_score_picture(every, unit, title, published),),
-                    tables=score_grids(every, unit, quoted),
-                )
-            )
+            text = tuple(text for text in (schemes, unseen_rows(every)) if text)
+            pictures = (_score_picture(every, unit, title, published, folds),)
+            heading = title if len(targets) > 1 else ""
+            parts.append(Part(heading, text, pictures, *_score_tables(every, unit, quoted)))
         for subset in _subsets(rows):
             said, part = subset_words(subset, study, unit), rows[rows["subset"] == subset]
             text = (
                 f"Models fitted to {said} alone, and scored on them alone. The maps come from a model "
-                "of all sites: these scores are not theirs."
+                "of all sites: these scores are not theirs.",
             )
             heading = f"{title if len(targets) > 1 else 'Only'} {said}"
-            picture = _score_picture(part, unit, said, None)
-            parts.append(
-                Part(heading, text=(text,), figures=(picture,), tables=score_grids(part, unit, quoted))
-            )
+            pictures = (_score_picture(part, unit, said, None, folds),)
+            parts.append(Part(heading, text, pictures, *_score_tables(part, unit, quoted)))
     return Section("scores", "Scores", tuple(parts))
 
 
-def _score_picture(rows: pd.DataFrame, unit: str, subject: str, published: str | None) -> Picture:
+def _score_tables(
+    rows: pd.DataFrame, unit: str, quoted: Mapping[str, Any] | None
+) -> tuple[tuple[Grid, ...], tuple[Folded, ...]]:
+    """Return tables of scores: all in one, or where that is long an overview and each scheme on demand."""
+    if quoted is None or len(rows) <= _MOST_ROWS:
+        return score_grids(rows, unit, quoted), ()
+    first = str(quoted["folds"])
+    schemes = sorted(
+        (str(name) for name in rows["folds"].unique()),
+        key=lambda name: (name == first, fold_order(name)),
+        reverse=True,
+    )
+    folded = tuple(
+        Folded(
+            f"All scores, {fold_phrase(folds)}{' (to quote)' if folds == first else ''}",
+            tables=score_grids(rows[rows["folds"] == folds], unit, quoted),
+        )
+        for folds in schemes
+    )
+    return (overview_grid(rows, unit, quoted),), folded
+
+
+def _score_picture(
+    rows: pd.DataFrame, unit: str, subject: str, published: str | None, quote: str | None
+) -> Picture:
+    drawn, schemes = drawn_folds(rows, quote), rows["folds"].nunique()
+    fewer = (
+        f" Drawn are {len(drawn)} of {schemes} fold schemes; the tables hold all."
+        if len(drawn) < schemes
+        else ""
+    )
     return Picture(
-        score_figure(rows, unit=unit, published=published),
+        score_figure(rows, unit=unit, published=published, quote=quote),
         f"Scores of {count(rows['learner'].nunique(), 'learner')} on {subject} under "
-        f"{count(rows['folds'].nunique(), 'fold scheme')}; the table below holds the numbers.",
+        f"{count(len(drawn), 'fold scheme')}; the table below holds the numbers.",
         "Scores with 95 % bootstrap intervals. Hollow grey: random folds, which flatter every learner; "
-        "the other colours hold out whole sites or regions.",
+        f"the other colours hold out whole sites, regions or epochs. Arrows at an edge lead to scores beyond "
+        f"it.{fewer}",
     )
 
 

@@ -38,14 +38,12 @@ class Belief:
     """Error by nearness, from the rows that folds held out."""
     folds: str
     """The fold scheme of the threshold."""
-    weights: pd.Series
-    """Importance of each covariate."""
 
 
 def belief_of(
     study: Study, ground: Ground, learner: Candidate, comparison: Comparison, weights: pd.Series, quote: str
-) -> Belief:
-    """Return where the learner of the map may be believed.
+) -> Belief | None:
+    """Return where the learner of the map may be believed; None where the study does not ask.
 
     Parameters
     ----------
@@ -60,6 +58,8 @@ def belief_of(
     quote
         The fold scheme to quote, whose folds give the threshold.
     """
+    if not study.products.applicability:
+        return None
     rows = ground.table[list(learner.covariates)].to_numpy(float)
     schemes = {scheme.name: scheme for scheme in comparison.folds}
     area = fit_applicability(
@@ -73,7 +73,7 @@ def belief_of(
         _held_out(study, ground, comparison, scheme, area) for scheme in comparison.folds if scheme.spatial
     ]
     measure: Measure = "rmse" if study.target.kind == "value" else "misclassification"
-    return Belief(area, fit_error_model(held_out, measure=measure), quote, weights)
+    return Belief(area, fit_error_model(held_out, measure=measure), quote)
 
 
 def _held_out(

@@ -22,7 +22,6 @@ from permagrid.covariates.table import attributes
 from permagrid.errors import PermagridError
 from permagrid.grid import blocks
 from permagrid.sites.quality import flag_counts
-from permagrid.steps.folds import to_quote
 from permagrid.steps.inputs import path_patterns
 from permagrid.steps.layers import Map
 from permagrid.study import Study
@@ -53,8 +52,8 @@ class Outcome(NamedTuple):
     """Errors against the truth of a virtual world."""
     covariates: list[dict[str, Any]]
     """What each covariate is and how it was made."""
-    learner: str
-    """The learner that made the maps."""
+    evidence: dict[str, Any]
+    """What stands beside the scores: see `permagrid.steps.evidence`."""
 
 
 def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
@@ -63,8 +62,8 @@ def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
     return {
         "sites": site_counts(outcome.flagged, outcome.training),
         "folds": [fold_record(f, outcome.comparison.distances.get(f.name)) for f in schemes],
-        "quote": quote_record(outcome.comparison, outcome.learner),
         "scores": score_list(outcome.comparison.scores),
+        **outcome.evidence,
         "products": products_of(outcome.maps, folder),
         "covariates": outcome.covariates,
         "covariate_groups": gain_list(outcome.comparison.gains),
@@ -91,19 +90,6 @@ def fold_record(folds: Folds, distances: FoldDistances | None) -> dict[str, Any]
             for kind in ("sample_to_sample", "test_to_train", "prediction_to_sample")
         }
     return record
-
-
-def quote_record(comparison: Comparison, learner: str) -> dict[str, Any] | None:
-    """Return which score is to be quoted for the map, None where the map was not looked at."""
-    if not comparison.distances:
-        return None
-    folds = to_quote(list(comparison.folds), dict(comparison.distances))
-    return {
-        "learner": learner,
-        "folds": folds,
-        "wasserstein_km": comparison.distances[folds].wasserstein / 1000.0,
-        "rule": "smallest W among fold schemes that hold whole sites out and test each",
-    }
 
 
 def agreement(maps: Sequence[Map], study: Study, root: Path) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from permagrid.validation.folds import FOLDS, Folds
 from permagrid.validation.groups import group_gains, without_groups
 from permagrid.validation.knndm import knndm
 from permagrid.validation.out_of_fold import Memory, Piece, Predicted, out_of_fold, predict_all
+from permagrid.validation.paired import paired_differences
 from permagrid.validation.regions import region
 from permagrid.validation.scores import class_scores, value_scores
 from permagrid.validation.split import epoch, holdout, random, site
@@ -48,6 +49,7 @@ __all__ = [
     "holdout",
     "knndm",
     "out_of_fold",
+    "paired_differences",
     "predict_all",
     "random",
     "recommended",

@@ -208,32 +208,34 @@ def _areas(positive: NDArray[np.bool_], score: Float, weights: Float) -> tuple[F
     """Return areas under the ROC curve and the precision-recall curve (average precision)."""
     order = np.argsort(-score, kind="stable")
     last = np.append(np.diff(score[order]) != 0, True)
-    areas = np.empty((2, len(weights)))
-    _add_areas(order, last, positive, np.ascontiguousarray(weights, dtype=float), areas)
+    areas = np.zeros((2, len(weights)))
+    _add_areas(order, last, positive, np.ascontiguousarray(weights.T, dtype=float), areas)
     return areas[0], areas[1]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _add_areas(
     order: Index, last: NDArray[np.bool_], positive: NDArray[np.bool_], weights: Float, areas: Float
 ) -> None:
-    """Walk down the scores of each draw; rows of one score are one step, which ends at `last`."""
-    for draw in range(len(weights)):
-        hits, misses, hits_before, misses_before = 0.0, 0.0, 0.0, 0.0
-        roc, average = 0.0, 0.0
-        for place in range(len(order)):
-            row = order[place]
-            if positive[row]:
-                hits += weights[draw, row]
-            else:
-                misses += weights[draw, row]
-            if last[place]:
-                roc += (misses - misses_before) * (hits + hits_before) / 2.0
-                if hits > hits_before:
-                    average += (hits - hits_before) * (hits / (hits + misses))
-                hits_before, misses_before = hits, misses
-        areas[0, draw] = roc / (hits * misses) if hits > 0.0 and misses > 0.0 else np.nan
-        areas[1, draw] = average / hits if hits > 0.0 else np.nan
+    """Walk down the scores, all draws abreast; rows of one score are one step, which ends at `last`."""
+    draws = weights.shape[1]
+    hits, misses = np.zeros(draws), np.zeros(draws)
+    hits_before, misses_before = np.zeros(draws), np.zeros(draws)
+    for place in range(len(order)):
+        row = order[place]
+        counted = hits if positive[row] else misses
+        for draw in range(draws):
+            counted[draw] += weights[row, draw]
+        if last[place]:
+            for draw in range(draws):
+                step, every = hits[draw] - hits_before[draw], hits[draw] + misses[draw]
+                areas[0, draw] += (misses[draw] - misses_before[draw]) * (hits[draw] + hits_before[draw])
+                areas[1, draw] += step * hits[draw] / max(every, 1e-300)
+                hits_before[draw], misses_before[draw] = hits[draw], misses[draw]
+    for draw in range(draws):
+        # Without rows of both kinds there is no ROC curve, and without hits no precision: 0 / 0.
+        areas[0, draw] /= 2.0 * hits[draw] * misses[draw]
+        areas[1, draw] /= hits[draw]
 
 
 def bootstrap_weights(groups: Index, draws: int, seed: int) -> Float:
@@ -298,13 +300,34 @@ def with_intervals(
     dict
         ``metric``, ``metric_low`` and ``metric_high`` for each metric.
     """
-    plain = {name: float(values[0]) for name, values in score(None).items()}
-    parts = [score(weights) for weights in _weights(groups, draws, seed)]
-    drawn = {name: np.concatenate([part[name] for part in parts]) for name in plain}
-    tail = (1.0 - level) / 2.0
+    plain, drawn = with_draws(score, groups, draws=draws, seed=seed)
     out: dict[str, float] = {}
     for name, value in plain.items():
-        finite = drawn[name][np.isfinite(drawn[name])]
-        ends = np.quantile(finite, [tail, 1.0 - tail]) if finite.size else (np.nan, np.nan)
-        out |= {name: value, f"{name}_low": float(ends[0]), f"{name}_high": float(ends[1])}
+        low, high = interval(drawn[name], level)
+        out |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return out
+
+
+def with_draws(
+    score: Callable[[Float | None], dict[str, Float]], groups: Index, *, draws: int, seed: int
+) -> tuple[dict[str, float], dict[str, Float]]:
+    """Return each metric, and its values in bootstrap draws, shape ``(draws,)``.
+
+    Parameters as `with_intervals`; with the same groups, number and seed any two scores have the same draws.
+    """
+    plain = {name: float(values[0]) for name, values in score(None).items()}
+    parts = [score(weights) for weights in _weights(groups, draws, seed)]
+    return plain, {name: np.concatenate([part[name] for part in parts]) for name in plain}
+
+
+def interval(drawn: Float, level: float = 0.95) -> tuple[float, float]:
+    """Return the ends of the percentile interval of what was drawn, NaN left out.
+
+    Examples
+    --------
+    >>> interval(np.array([np.nan, *np.arange(101.0)]), level=0.5)
+    (25.0, 75.0)
+    """
+    finite, tail = drawn[np.isfinite(drawn)], (1.0 - level) / 2.0
+    low, high = np.quantile(finite, [tail, 1.0 - tail]) if finite.size else (np.nan, np.nan)
+    return float(low), float(high)

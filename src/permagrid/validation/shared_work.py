@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from permagrid.errors import PermagridError
 
+_MEANS = (RandomForestRegressor.predict, RandomForestClassifier.predict_proba)
+"""Predictions of forests that are means over their trees."""
 Float = NDArray[np.float64]
 Keywords = Mapping[str, Any]
 Space = Mapping[str, Sequence[Any]]
@@ -121,9 +124,22 @@ def predicted_by_parts(estimator: Any, rows: Float, sizes: Sequence[int], *, pro
     if keyword is not None:
         parts = [{keyword: (0, size) if keyword == "iteration_range" else size} for size in sizes]
         return [np.asarray(getattr(last, name)(rows, **part)) for part in parts]
+    if getattr(type(last), name) in _MEANS:
+        return _means(last, rows, sizes, name)
     if hasattr(last, "estimators_"):
         return [np.asarray(getattr(_cut(last, size), name)(rows)) for size in sizes]
     return _staged(getattr(last, f"staged_{name}")(rows), sizes)
+
+
+def _means(forest: Any, rows: Float, sizes: Sequence[int], name: str) -> list[Float]:
+    """Return means over the first trees, summed in their order as scikit-learn does."""
+    asked = np.ascontiguousarray(rows, dtype=np.float32)
+    total, found = 0.0, {}
+    for number, tree in enumerate(forest.estimators_[: max(sizes)], start=1):
+        total = total + getattr(tree, name)(asked, check_input=False)
+        if number in sizes:
+            found[number] = np.asarray(total / number)
+    return [found[size] for size in sizes]
 
 
 def _last(estimator: Any) -> Any:

@@ -149,7 +149,7 @@ class _Member(NamedTuple):
 
 
 class _Run(Generic[Task, Result]):
-    """The tasks of one call: those that wait, those at work, and the results that nobody has asked for yet."""
+    """The tasks of one call: those that wait, those at work, and results that nobody has asked for yet."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self.results: dict[int, Result] = {}

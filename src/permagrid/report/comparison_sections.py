@@ -1,0 +1,175 @@
+"""The section of a report that compares learners with the one that made the maps, on the same folds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from permagrid.products.legend import unit_label
+from permagrid.report.canvas import words
+from permagrid.report.comparison_figures import difference_figure, ordered_learners
+from permagrid.report.comparison_words import LEVEL, VERDICTS, p_text, tested_metric, verdict
+from permagrid.report.fold_names import fold_order, fold_phrase, fold_title
+from permagrid.report.metrics import METRICS, ScoreFormat, main_metric, score_format
+from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section
+from permagrid.report.scores_text import quoted_folds
+
+Pairs = Sequence[Mapping[str, Any]]
+
+
+def comparison_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> Section | None:
+    """Return which learners are better or worse than the mapped one, and by how much.
+
+    Parameters
+    ----------
+    summary, study
+        The run's ``summary.json`` and the resolved study; a summary without ``paired`` has no section.
+    """
+    pairs: Pairs = summary.get("paired") or []
+    if not any(item["difference"] is not None for item in pairs):
+        return None
+    unit = str((study.get("target") or {}).get("unit", ""))
+    metric, reference = tested_metric(pairs), words(str(pairs[0]["reference"]))
+    schemes = sorted({str(item["folds"]) for item in pairs}, key=fold_order)
+    quote = quoted_folds(summary.get("quote"))
+    first = quote if quote in schemes else schemes[-1]
+    picture = Picture(
+        difference_figure(pairs, metric=metric, unit=unit, quote=first),
+        f"Differences of {METRICS[metric][0]} between each learner and the {reference}, one panel per fold "
+        "scheme; the tables below hold the numbers.",
+        f"{METRICS[metric][0]} of each learner minus that of the {reference}, which made the maps, with 95 % "
+        "intervals of the difference. Arrows at an edge lead to differences beyond it.",
+    )
+    part = Part(
+        text=(*_method(metric, reference, pairs), *verdict_sentences(pairs, metric, first, reference, unit)),
+        figures=(picture,),
+        tables=(_grid(pairs, metric, first, unit),),
+        folded=tuple(
+            Folded(
+                f"The same under {fold_phrase(folds)}",
+                tables=(_grid(pairs, metric, folds, unit),),
+            )
+            for folds in reversed(schemes)
+            if folds != first
+        ),
+    )
+    return Section("comparison", "Learners compared", (part,))
+
+
+def _method(metric: str, reference: str, pairs: Pairs) -> tuple[str, ...]:
+    text = (
+        f"Every learner is compared with the {reference}, which made the maps, on the same rows of the same "
+        "folds. The intervals are those of the difference, from a bootstrap of whole sites or blocks that "
+        "draws the same for both."
+    )
+    if all(item.get("p") is None for item in pairs):
+        return (text,)
+    return (
+        f"{text} p is that of the corrected resampled t test of the losses of the folds (Nadeau and Bengio "
+        "2003, doi:10.1023/A:1024068626366), which allows for training sets that overlap, and below it p "
+        f"adjusted for the number of learners under one scheme (Holm 1979). Better or worse is said where "
+        f"the interval does not hold zero and the adjusted p is below {LEVEL:g}. A learner that is chosen by "
+        "this table is flattered by it.",
+    )
+
+
+def verdict_sentences(pairs: Pairs, metric: str, folds: str, reference: str, unit: str) -> tuple[str, ...]:
+    """Return which learners are better, worse and not to be told apart under one scheme.
+
+    Parameters
+    ----------
+    pairs
+        Entries ``paired`` of a summary.
+    metric
+        The score by which they are told apart.
+    folds
+        The scheme.
+    reference
+        The learner of the maps, as people read it.
+    unit
+        Unit of the target.
+
+    Examples
+    --------
+    >>> one = {"learner": "ridge", "folds": "site", "metric": "rmse", "difference": 0.25, "reason": "",
+    ...        "score": 1.25, "difference_interval": [0.1, 0.4], "p_holm": 0.01}
+    >>> print(*verdict_sentences([one], "rmse", "site", "mean", "degC"))
+    Under folds by site no learner is better than the mean by more than chance. Worse: ridge (+0.25 °C).
+    """
+    rows = [item for item in pairs if item["metric"] == metric and item["folds"] == folds]
+    form = _form(rows, unit)
+    said: dict[str, list[str]] = {name: [] for name in VERDICTS}
+    by_name = {str(item["learner"]): item for item in rows}
+    for learner in ordered_learners(rows, metric, folds):
+        item = by_name[learner]
+        found = verdict(item)
+        change = _signed(form, item["difference"], metric)
+        told = str(item.get("reason") or "") if found == "untold" else change if found != "alike" else ""
+        said[found].append(words(learner) + (f" ({told})" if told else ""))
+    start = f"Under {fold_phrase(folds)}"
+    better = said["better"]
+    opening = (
+        f"{start} better than the {reference} by more than chance: {', '.join(better)}."
+        if better
+        else f"{start} no learner is better than the {reference} by more than chance."
+    )
+    rest = (("worse", "Worse"), ("alike", "Not to be told apart from it"), ("untold", "Not compared"))
+    return (" ".join([opening, *(f"{title}: {', '.join(said[k])}." for k, title in rest if said[k])]),)
+
+
+def _grid(pairs: Pairs, metric: str, folds: str, unit: str) -> Grid:
+    """Return scores, differences and p of all learners under one scheme, the best first."""
+    rows = [item for item in pairs if item["folds"] == folds]
+    other = main_metric({str(item["metric"]): 1.0 for item in rows})
+    metrics = [metric] if other == metric else [metric, other]
+    found = {(str(item["learner"]), str(item["metric"])): item for item in rows}
+    form = _form([item for item in rows if item["metric"] == metric], unit)
+    tested = any(item.get("p") is not None for item in rows)
+    lines = []
+    for learner in ordered_learners([item for item in rows if item["metric"] == metric], metric, folds):
+        item = found[learner, metric]
+        cells = [Cell(words(learner)), Cell(form.number(item["score"], metric))]
+        for name in metrics:
+            one = found.get((learner, name))
+            cells.append(_difference_cell(one, form, name) if one else Cell("–"))
+        if tested:
+            cells.append(Cell(p_text(item.get("p")), p_text(item.get("p_holm"))))
+        verdict_, reason = verdict(item), str(item.get("reason") or "")
+        cells.append(Cell(VERDICTS[verdict_], reason))
+        lines.append(Row(tuple(cells), "random" if verdict_ == "alike" else ""))
+    shown = {name: _in_unit(name, unit) for name in metrics}
+    heads = ["Learner", f"{METRICS[metric][0]}{shown[metric]}"]
+    heads += [f"Difference of {METRICS[name][0]}{shown[name]}" for name in metrics]
+    numeric = frozenset(range(1, len(heads) + tested))
+    heads += ["p, adjusted below"] if tested else []
+    caption = (
+        f"{fold_title(folds)}: the {words(str(rows[0]['reference']))} "
+        f"has {METRICS[metric][0]} {form.text(_reference_score(rows, metric), metric)}. 95 % intervals below "
+        "the differences."
+    )
+    return Grid((*heads, "It is"), tuple(lines), numeric, caption)
+
+
+def _reference_score(rows: Pairs, metric: str) -> float | None:
+    told = [item["reference_score"] for item in rows if item["metric"] == metric]
+    return next((float(score) for score in told if score is not None), None)
+
+
+def _difference_cell(item: Mapping[str, Any], form: ScoreFormat, metric: str) -> Cell:
+    low, high = item["difference_interval"]
+    interval = form.interval({f"{metric}_low": low, f"{metric}_high": high}, metric)
+    return Cell(_signed(form, item["difference"], metric, with_unit=False), interval)
+
+
+def _signed(form: ScoreFormat, value: float | None, metric: str, *, with_unit: bool = True) -> str:
+    text = form.text(value, metric) if with_unit else form.number(value, metric)
+    return f"+{text}" if value is not None and value > 0 and text != "–" else text
+
+
+def _form(rows: Pairs, unit: str) -> ScoreFormat:
+    scores = [item["score"] for item in rows if item["score"] is not None]
+    return score_format(pd.DataFrame({"rmse": scores}, dtype=float), unit)
+
+
+def _in_unit(metric: str, unit: str) -> str:
+    return f" [{unit_label(unit)}]" if METRICS[metric][1] and unit_label(unit) else ""
