@@ -65,9 +65,7 @@ def main() -> None:
     ):
         start = time.perf_counter()
         warm = list(workers.run(fold, tasks, shared=data))
-        print(
-            f"{len(classifiers())} classifiers; processes started and warm: {time.perf_counter() - start:.1f} s"
-        )
+        print(f"{len(classifiers())} classifiers; started and warm in {time.perf_counter() - start:.1f} s")
         for name in classifiers():
             _, seconds = timed(lambda name=name: [fold(data, (name, 0))])
             print(f"  {name}: {1000.0 * seconds:.0f} ms")

@@ -9,6 +9,9 @@ from permagrid.errors import PermagridError
 
 _SHOWN = {"rmse": "RMSE", "bias": "bias", "r2": "R2", "accuracy": "accuracy", "f1": "F1", "kappa": "kappa"}
 
+_MAIN = ("rmse", "kappa", "accuracy")
+_SEVERITIES = ("fatal", "severe", "caution", "note")
+
 
 def read_summary(folder: Path) -> dict[str, Any]:
     """Return the summary of a finished run.
@@ -42,7 +45,7 @@ def show_run(folder: Path) -> str:
     summary = read_summary(folder)
     try:
         return "\n".join(_lines(summary, folder))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, StopIteration, TypeError, ValueError) as error:
         raise PermagridError(f"{folder / 'summary.json'}: lacks what a run writes ({error})") from error
 
 
@@ -50,6 +53,7 @@ def _lines(summary: dict[str, Any], folder: Path) -> list[str]:
     sites = summary["sites"]
     lines = [
         f"{summary['study']}: {sites['kept']} of {sites['read']} sites, {sites['site_epochs']} site-epochs",
+        *_card_lines(summary),
         *_score_lines(summary["scores"]),
     ]
     lines += [
@@ -67,6 +71,48 @@ def _lines(summary: dict[str, Any], folder: Path) -> list[str]:
         lines.append(f"taken over from the run before: {', '.join(kept)}")
     lines += [f"{count} map{'s' * (count != 1)} in {folder / 'maps'}", f"report: {folder / 'report.html'}"]
     return lines
+
+
+def _card_lines(summary: dict[str, Any]) -> list[str]:
+    """Return the score to quote and how far its folds are from the map, random folds, and other warnings."""
+    lines = []
+    quote = summary.get("quote")
+    if quote:
+        mine = [
+            row for row in summary["scores"] if row["learner"] == quote["learner"] and row["subset"] == "all"
+        ]
+        chosen = next(row for row in mine if row["folds"] == quote["folds"])
+        distance = f"W {quote['wasserstein_km']:.4g} km"
+        lines.append(
+            f"to quote: {_main_score(chosen)}, {quote['learner']}, folds {quote['folds']}, {distance}"
+        )
+        lines += [
+            f"not to quote: {_main_score(row)}, the same learner under {row['folds']} folds, which flatter"
+            for row in mine
+            if row["folds"].startswith("random")
+        ][:1]
+    shares = (summary.get("applicability") or {}).get("inside_share") or {}
+    epochs = [epoch for epoch in shares if epoch != "all"]
+    if epochs:
+        latest = max(epochs)
+        lines.append(f"inside the area of applicability: {shares[latest]:.0%} of the map of {latest}")
+    audit = summary.get("audit")
+    if audit is not None:
+        lines.append(f"audit: {_findings(audit)}")
+    return lines
+
+
+def _main_score(row: dict[str, Any]) -> str:
+    name = next((name for name in _MAIN if row.get(name) is not None), None)
+    if name is None:
+        return "no score"
+    interval = _interval(row[f"{name}_interval"])
+    return f"{_SHOWN[name]} {_value(row[name])} {interval}".rstrip()
+
+
+def _findings(audit: Sequence[dict[str, Any]]) -> str:
+    counts = {name: sum(found["severity"] == name for found in audit) for name in _SEVERITIES}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no findings"
 
 
 def _score_lines(scores: list[dict[str, Any]]) -> list[str]:

@@ -78,12 +78,12 @@ def test_the_same_seed_gives_the_same_bits(name, task, n_classes):
 def test_a_row_is_predicted_alike_alone_among_others_and_in_any_order(name, task, n_classes):
     X, y = problem(n_classes)
     model, predict = predicted(name, task, X, y)
-    # So that there is a remainder of every size in whatever is added several numbers at a time.
-    X = np.concatenate([X, problem(None, seed=9)[0]])[:601]
+    X = np.concatenate([X[:40], problem(None, seed=9)[0]])[:103]
     order = np.random.default_rng(0).permutation(len(X))
     for ask in {predict, model.predict}:
         whole = ask(X)
-        for size in (1, 2, 3, 5, 7, 16, 33, 599):
+        # So that there is a remainder of every size in whatever is added several numbers at a time.
+        for size in (1, 2, 3, 5, 7, 16, 33, 101):
             parts = np.concatenate([ask(X[start : start + size]) for start in range(0, len(X), size)])
             assert parts.tobytes() == whole.tobytes()
         assert ask(X[order]).tobytes() == whole[order].tobytes()
@@ -91,7 +91,9 @@ def test_a_row_is_predicted_alike_alone_among_others_and_in_any_order(name, task
 
 
 @pytest.mark.parametrize(PARAMETERS, EVERY)
-def test_a_fit_does_not_depend_on_units_or_is_scaled_within(name, task, n_classes):
+def test_units_do_not_matter(name, task, n_classes):
+    if name == "lightgbm":
+        pytest.skip("its bins keep a place for the value 0, which is another in other units")
     X, y = problem(n_classes)
     _, predict = predicted(name, task, X, y)
     factors, offsets = np.array([2.0, 1024.0, 0.25, 1.0]), np.array([0.0, 64.0, -1.0, 0.0])
@@ -106,7 +108,8 @@ def test_a_fit_does_not_depend_on_units_or_is_scaled_within(name, task, n_classe
 def test_another_seed_is_another_draw_and_nothing_else_is_drawn(name):
     task = traits_of(name).tasks[0]
     X, y = problem(None if task == "value" else 3)
-    one, two = (predicted(name, task, X, y, seed=seed)[1](X) for seed in (0, 1))
+    fresh, _ = problem(None, seed=6)
+    one, two = (predicted(name, task, X, y, seed=seed)[1](fresh) for seed in (0, 1))
     drawn = {"random_forest", "extra_trees", "adaboost", "multilayer_perceptron", "gaussian_process"}
     assert (one.tobytes() != two.tobytes()) == (name in drawn) or name == "decision_tree"
 
@@ -117,7 +120,8 @@ def test_every_keyword_makes_another_learner(name):
     for key in LEARNERS.keywords(name):
         changed = []
         for task in traits_of(name).tasks:
-            X, y = problem(None if task == "value" else 3 if key != "monotone" else 2)
+            n_classes = None if task == "value" else 2 if key == "monotone" else 3
+            (X, y), (fresh, _) = problem(n_classes), problem(n_classes, seed=6)
             plain = {**FEW.get(name, {}), **BASE.get((name, key), {})}
             other = OTHERS.get((name, key), OTHERS.get(key))
             if key in (FOR_CLASSES if task == "value" else FOR_VALUES):
@@ -127,7 +131,7 @@ def test_every_keyword_makes_another_learner(name):
                 for keywords in (plain, {**plain, key: other})
             )
             ask = "predict" if task == "value" else "predict_proba"
-            changed.append(getattr(before, ask)(X).tobytes() != getattr(after, ask)(X).tobytes())
+            changed.append(getattr(before, ask)(fresh).tobytes() != getattr(after, ask)(fresh).tobytes())
         # A least-squares fit has no penalty to set.
         assert changed == [False, True] if (name, key) == ("climate_linear", "C") else all(changed), key
 
@@ -135,6 +139,7 @@ def test_every_keyword_makes_another_learner(name):
 FOR_CLASSES, FOR_VALUES = {"class_weight"}, {"epsilon"}
 BASE = {("gaussian_process", "search_rows"): {"search_rows": 50}}
 OTHERS = {
+    ("additive_model", "gamma"): 30.0,
     "C": 0.05,
     "alpha": 30.0,
     "by_distance": True,

@@ -180,6 +180,24 @@ def test_one_fold_has_an_interval_but_no_test():
     assert found["note"].tolist() == ["one fold does not tell how far folds differ", ""] * 2
 
 
+def test_a_metric_that_cannot_be_told_says_why():
+    train, test = np.arange(3, 12), np.arange(3)
+    observed = np.array([1.0, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0])
+    scheme = Folds("holdout", "three presences", ((train, test),), np.arange(12))
+    made = {}
+    for name, one in (("sure", 0.9), ("unsure", 0.6)):
+        made[name] = np.full((1, 12, 2), np.nan)
+        made[name][0, test] = [1 - one, one]
+    found = paired_differences(
+        observed, under(scheme, made), [scheme], "unsure", classes=np.array([0.0, 1.0])
+    )
+    notes = found.set_index("metric")["note"]
+    assert notes["kappa"] == "all rows are observed and predicted to be of one class"
+    assert notes["roc_auc"] == "rows of a class, or rows that are not of it, are missing"
+    assert found.loc[found["difference"].notna() & (found["metric"] != "brier"), "note"].eq("").all()
+    assert found.set_index("metric").loc["brier", "difference"] == pytest.approx(0.1**2 - 0.4**2)
+
+
 def test_learners_that_were_tested_on_other_rows_are_not_compared():
     observed, made = values_of()
     scheme = folds_of(120)

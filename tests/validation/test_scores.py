@@ -4,13 +4,17 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import metrics
 
 from permagrid.validation.scores import (
     CLASS_METRICS,
+    UNDEFINED,
     VALUE_METRICS,
     bootstrap_weights,
     class_scores,
+    repeated_scores,
     value_scores,
     with_intervals,
 )
@@ -95,6 +99,129 @@ def test_a_draw_of_one_class_has_no_roc_and_no_kappa():
     assert drawn["mcc"].tolist() == [0.0, 1.0]
 
 
+def of_table(confusion):
+    """Return observed and predicted classes of a table, rows observed."""
+    size = len(confusion)
+    observed, predicted = np.divmod(np.repeat(np.arange(size**2), np.ravel(confusion)), size)
+    return observed, predicted
+
+
+@pytest.mark.parametrize(
+    ("confusion", "wanted"),
+    [
+        (
+            # Agreement 35/50, by chance (25 x 30 + 25 x 20) / 50**2 = 0.5.
+            [[20, 5], [10, 15]],
+            {
+                "accuracy": 0.7,
+                "balanced_accuracy": (20 / 25 + 15 / 25) / 2,
+                "precision": 15 / 20,
+                "recall": 15 / 25,
+                "f1": 2 / 3,
+                "kappa": 0.4,
+                "mcc": (15 * 20 - 5 * 10) / np.sqrt(20 * 25 * 25 * 30),
+                "brier": 0.3,
+            },
+        ),
+        (
+            # Agreement 7/10, by chance (3 x 3 + 3 x 3 + 4 x 4) / 10**2 = 0.34.
+            [[2, 1, 0], [0, 2, 1], [1, 0, 3]],
+            {
+                "accuracy": 0.7,
+                "balanced_accuracy": (2 / 3 + 2 / 3 + 3 / 4) / 3,
+                "precision": (2 / 3 + 2 / 3 + 3 / 4) / 3,
+                "recall": (2 / 3 + 2 / 3 + 3 / 4) / 3,
+                "f1": (2 / 3 + 2 / 3 + 3 / 4) / 3,
+                "kappa": 0.36 / 0.66,
+                "mcc": (7 * 10 - 34) / (100 - 34),
+                "brier": 2 * 0.3,
+            },
+        ),
+    ],
+)
+def test_scores_of_tables_worked_out_by_hand(confusion, wanted):
+    observed, predicted = of_table(confusion)
+    found = class_scores(observed, predicted, np.eye(len(confusion))[predicted])
+    for name, value in wanted.items():
+        assert found[name].item() == pytest.approx(value, abs=1e-12), name
+
+
+def test_curves_worked_out_by_hand():
+    observed, one = np.array([0, 0, 1, 1, 0]), np.array([0.1, 0.6, 0.4, 0.9, 0.4])
+    found = class_scores(observed, (one > 0.5).astype(int), np.stack([1 - one, one], axis=1))
+    # Of six pairs of presence and absence four are in order, one is level, one is not.
+    assert found["roc_auc"].item() == pytest.approx(4.5 / 6)
+    # Half of the hits at precision 1, the rest at 2 of 4.
+    assert found["pr_auc"].item() == pytest.approx(0.5 * 1.0 + 0.5 * 2 / 4)
+    assert found["brier"].item() == pytest.approx((0.01 + 0.36 + 0.36 + 0.01 + 0.16) / 5)
+
+
+@pytest.mark.parametrize(
+    ("observed", "predicted", "missing"),
+    [
+        ([1, 1, 1], [1, 1, 1], {"kappa", "roc_auc"}),
+        ([1, 1, 1], [1, 0, 1], {"roc_auc"}),
+        ([0, 0, 0], [0, 0, 0], {"kappa", "roc_auc", "pr_auc", "precision", "recall", "f1"}),
+        ([0, 0, 0], [0, 1, 0], {"roc_auc", "pr_auc", "recall"}),
+        ([0, 1, 0], [0, 0, 0], set()),
+    ],
+)
+def test_folds_of_one_class_have_the_scores_that_can_be_told_and_reasons_for_the_others(
+    observed, predicted, missing
+):
+    observed, predicted = np.array(observed), np.array(predicted)
+    probability = 0.1 + 0.8 * np.eye(2)[predicted]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = class_scores(observed, predicted, probability)
+    assert {name for name, value in found.items() if np.isnan(value).any()} == missing
+    assert missing <= set(UNDEFINED)
+    assert found["accuracy"].item() == np.mean(observed == predicted)
+    assert found["brier"].item() == pytest.approx(np.mean((probability[:, 1] - observed) ** 2))
+    if (observed == 1).all():
+        # Whatever is ranked first is a presence.
+        assert found["pr_auc"].item() == 1.0
+        assert found["recall"].item() == np.mean(predicted)
+    with warnings.catch_warnings():
+        # Of one class it warns that there is nothing to tell.
+        warnings.simplefilter("ignore")
+        wanted = by_scikit_learn(observed, predicted, probability)
+    told = set(CLASS_METRICS) - missing
+    assert {name: found[name].item() for name in told} == pytest.approx({name: wanted[name] for name in told})
+
+
+def test_three_classes_of_which_one_is_missing_have_all_scores_but_its_curves():
+    observed, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
+    found = class_scores(observed, predicted, 0.1 + 0.7 * np.eye(3)[predicted])
+    assert {name for name, value in found.items() if np.isnan(value).any()} == {"roc_auc", "pr_auc"}
+    assert found["recall"].item() == pytest.approx((1 / 2 + 1) / 2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 4), st.integers(2, 30))
+def test_scores_lie_within_their_bounds_and_no_order_of_rows_changes_them(seed, n_classes, n):
+    observed, predicted, probability = class_problem(n_classes, seed=seed, n=n, ties=True)
+    found = class_scores(observed, predicted, probability)
+    order = np.random.default_rng(seed).permutation(n)
+    mixed = class_scores(observed[order], predicted[order], probability[order])
+    for name, value in found.items():
+        lowest = -1.0 if name in ("kappa", "mcc") else 0.0
+        highest = 2.0 if name == "brier" else 1.0
+        assert np.isnan(value).all() or lowest - 1e-12 <= value.item() <= highest + 1e-12
+        assert mixed[name].item() == pytest.approx(value.item(), abs=1e-12, nan_ok=True)
+
+
+def test_rounds_are_pooled_each_by_itself_and_then_averaged():
+    observed, _, probability = class_problem(2, n=60)
+    other = class_problem(2, seed=5, n=60)[2]
+    other[:7] = np.nan
+    found = repeated_scores(observed + 3.0, np.stack([probability, other]), np.array([3.0, 4.0]))
+    one = class_scores(observed, probability.argmax(axis=1), probability)
+    two = class_scores(observed[7:], other[7:].argmax(axis=1), other[7:])
+    for name in CLASS_METRICS:
+        assert found[name].item() == pytest.approx((one[name].item() + two[name].item()) / 2)
+
+
 def test_value_scores_are_those_of_scikit_learn():
     random = np.random.default_rng(2)
     observed = random.normal(-5, 3, 300)
@@ -117,10 +244,21 @@ def test_r2_keeps_its_digits_far_from_zero():
     assert value_scores(observed, predicted)["r2"].item() == pytest.approx(r2, abs=1e-9)
 
 
+def test_value_scores_worked_out_by_hand():
+    # Errors 1, -1, 2, 0; observed values 1, 2, 3, 6 with mean 3 and squares 4 + 1 + 0 + 9 about it.
+    found = value_scores(np.array([1.0, 2.0, 3.0, 6.0]), np.array([2.0, 1.0, 5.0, 6.0]))
+    assert found["rmse"].item() == pytest.approx(np.sqrt(6 / 4))
+    assert found["mae"].item() == pytest.approx(1.0)
+    assert found["bias"].item() == pytest.approx(0.5)
+    assert found["r2"].item() == pytest.approx(1 - 6 / 14)
+
+
 def test_r2_of_equal_values_is_not_a_number():
     observed = np.array([0.1, 0.1, 0.1, 7.3])
     weights = np.array([[1.0, 1.0, 1.0, 0.0]])
-    assert np.isnan(value_scores(observed, observed + 0.1, weights)["r2"]).all()
+    found = value_scores(observed, observed + 0.1, weights)
+    assert {name for name, value in found.items() if np.isnan(value).any()} == {"r2"}
+    assert "r2" in UNDEFINED
 
 
 def test_bootstrap_draws_whole_groups_and_as_many_as_there_are():

@@ -70,8 +70,8 @@ def few_independent_samples(evidence: Evidence, *, per_parameter: float = 3.0) -
 
 def _range_of(evidence: Evidence) -> tuple[float, str]:
     """Return the range of the residuals [m], and how it was found."""
-    if evidence.correlation_range is not None:
-        known = evidence.correlation_range
+    known = evidence.correlation_range
+    if known is not None and np.isfinite(known):
         return known, f"residuals hang together over {kilometres(known)}"
     left = evidence.training[["site_group", "longitude", "latitude"]].assign(left=residuals(evidence))
     means = left.groupby("site_group", sort=True).agg(

@@ -26,7 +26,7 @@ _STEADY = 0.01
 
 @LEARNERS.register
 @traits(
-    space={"n_splines": (6, 10), "criterion": ("reml", "gcv"), "shrink": (False, True)},
+    space={"n_splines": (6, 10), "gamma": (1.4, 4.0, 16.0), "shrink": (False, True)},
     weights=True,
 )
 def additive_model(
@@ -36,7 +36,7 @@ def additive_model(
     knots: Knots = "quantile",
     criterion: Criterion = "reml",
     shrink: bool = False,
-    gamma: float = 1.4,
+    gamma: float = 4.0,
     smoothing: float | None = None,
     class_weight: Balance = None,
 ) -> Any:
@@ -63,9 +63,9 @@ def additive_model(
         Whether straight parts are penalised too, so that a covariate may drop out (Marra and Wood 2011,
         doi:10.1016/j.csda.2011.02.004).
     gamma
-        How many rows count as one where smoothness is chosen: 1 if each says something of its own, more where
-        rows of a site or a neighbourhood say the same; 1.4 guards against curves that are too rough (Kim and
-        Gu 2004, doi:10.1046/j.1369-7412.2003.05316.x).
+        How many rows count as one where smoothness is chosen: 1 or, to be safe, 1.4 if each says something
+        of its own (Kim and Gu 2004, doi:10.1046/j.1369-7412.2003.05316.x), more where those of a site or a
+        neighbourhood say much the same.
     smoothing
         One smoothing parameter for all, instead of a choice.
     class_weight

@@ -107,3 +107,29 @@ def nested(
     except PermagridError as error:
         raise PermagridError(f"{outer}: {key}: {error}") from error
     return estimator, places
+
+
+def named_covariates(keywords: Mapping[str, Any], covariates: Sequence[str]) -> tuple[str, ...]:
+    """Return the covariates that keywords of a learner name, those of learners within it too.
+
+    A learner that addresses covariates by name cannot do without them: a search for covariates keeps them.
+
+    Examples
+    --------
+    >>> named_covariates({"process": {"name": "ttop", "air_temperature": "bio1"}}, ["bio1", "slope"])
+    ('bio1',)
+    """
+    said: set[str] = set()
+
+    def collect(value: Any) -> None:
+        if isinstance(value, str):
+            said.add(value)
+        elif isinstance(value, Mapping):
+            for each in value.values():
+                collect(each)
+        elif isinstance(value, list | tuple):
+            for each in value:
+                collect(each)
+
+    collect(keywords)
+    return tuple(name for name in covariates if name in said)

@@ -115,50 +115,49 @@ def error_curve_figure(told: Mapping[str, Any], *, unit: str) -> Figure:
     Parameters
     ----------
     told
-        Entry ``applicability`` of a summary: ``error_model``, ``error_name``, ``threshold`` and
-        ``training_di``.
+        Entry ``applicability`` of a summary: ``error_model``, ``error_name``, ``threshold`` and quantiles
+        of the index of training rows, ``training_di``.
     unit
         Unit of the target.
     """
     corners = sorted((float(item["di"]), float(item["error"])) for item in told["error_model"])
-    threshold, name = float(told["threshold"]), str(told["error_name"])
+    threshold, name = float(told["threshold"]), error_title(told)
     quantiles = {float(share): float(di) for share, di in (told.get("training_di") or {}).items()}
-    windows = [(float(item["di"]), float(item["error"])) for item in told.get("error_windows") or []]
     reach = max(threshold, corners[-1][0])
     figure = new_figure(7.2, 4.1)
     axes = figure.subplots()
     plain(axes)
-    if windows:
-        axes.plot(*zip(*windows, strict=True), ".", color="#9ec3dd", markersize=3.5, label="moving windows")
     line = [(0.0, corners[0][1]), *corners, (reach, corners[-1][1])]
     axes.plot(*zip(*line, strict=True), color="#0072b2", linewidth=2.2, label="expected error")
     axes.axvline(threshold, color="#c2502e", linewidth=1.4, label="edge of the area of applicability")
-    highest = max([error for _, error in (*windows, *corners)]) * 1.12 or 1.0
+    highest = max(error for _, error in corners) * 1.12 or 1.0
     axes.set(xlim=(0.0, 1.12 * reach), ylim=(-0.1 * highest, highest))
     _draw_quantiles(axes, quantiles, -0.05 * highest)
     axes.set_xlabel("Dissimilarity index [1]")
     shown = unit_label(unit) if name == "RMSE" else ""
-    axes.set_ylabel(f"{name if name == 'RMSE' else name.capitalize()} [{shown or '1'}]")
+    axes.set_ylabel(f"{name} [{shown or '1'}]")
     axes.set_yticks([tick for tick in axes.get_yticks() if 0.0 <= tick <= highest])
     axes.legend(loc="upper left")
     return figure
 
 
+def error_title(told: Mapping[str, Any]) -> str:
+    """Return the name of the error that is expected.
+
+    Examples
+    --------
+    >>> error_title({"error_name": "rmse"}), error_title({"error_name": "misclassification"})
+    ('RMSE', 'Share of wrong classes')
+    """
+    return "RMSE" if str(told["error_name"]) == "rmse" else "Share of wrong classes"
+
+
 def _draw_quantiles(axes: Axes, quantiles: Mapping[float, float], at: float) -> None:
-    """Draw where most training rows lie, as a box that ends at the outermost quantiles."""
-    if len(quantiles) < 2:
+    """Draw where nine tenths of the training rows lie as a line, their half as a bar, the median as a stroke."""
+    ends = [quantiles.get(share) for share in (0.05, 0.95, 0.25, 0.75, 0.5)]
+    if any(end is None for end in ends):
         return
-    shares = sorted(quantiles)
-    axes.plot(
-        [quantiles[shares[0]], quantiles[shares[-1]]],
-        [at, at],
-        color=QUIET,
-        linewidth=1.2,
-        label=f"training rows, {shares[0]:.0%} to {shares[-1]:.0%}".replace("%", " %"),
-    )
-    inner = [share for share in shares if 0.2 <= share <= 0.8]
-    if len(inner) > 1:
-        ends = [quantiles[inner[0]], quantiles[inner[-1]]]
-        axes.plot(ends, [at, at], color=QUIET, linewidth=6.0, solid_capstyle="butt")
-    if 0.5 in quantiles:
-        axes.plot(quantiles[0.5], at, "|", color=INK, markersize=10, markeredgewidth=1.6)
+    first, last, low, high, middle = (float(end) for end in ends if end is not None)
+    axes.plot([first, last], [at, at], color=QUIET, linewidth=1.2, label="90 % of the training rows")
+    axes.plot([low, high], [at, at], color=QUIET, linewidth=6.0, solid_capstyle="butt")
+    axes.plot(middle, at, "|", color=INK, markersize=10, markeredgewidth=1.6)

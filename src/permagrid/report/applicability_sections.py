@@ -7,6 +7,7 @@ from permagrid.products.legend import Legend, legend_for
 from permagrid.report.applicability_figures import (
     believed_map_figure,
     error_curve_figure,
+    error_title,
     nearness_figure,
 )
 from permagrid.report.canvas import words
@@ -62,10 +63,11 @@ def applicability_section(
         *_map_pictures(shown, beside, told, study),
         Picture(
             error_curve_figure(told, unit=unit),
-            f"Expected {told['error_name']} rising with the dissimilarity index, up to where it is known.",
+            f"{error_title(told)} to be expected, rising with the dissimilarity index, up to where it is known.",
             "Expected error of a prediction by its dissimilarity to the rows that train: a monotone function "
-            "laid through the errors of moving windows of tested rows. Below: where the training rows lie "
-            "(line, the middle half as a bar, the median as a stroke).",
+            "laid through the errors of moving windows of tested rows. Below: where nine tenths of the training "
+            "rows lie (their middle half as a bar, the median as a stroke), each compared with the rows of "
+            "other folds.",
         ),
     ]
     folded = [*_every_epoch(beside, study), *_weights(told)]
@@ -78,12 +80,12 @@ def applicability_cards(summary: Mapping[str, Any]) -> list[Card]:
 
     Examples
     --------
-    >>> shares = {"2000-2004": 0.91, "2010-2014": 0.84}
+    >>> shares = {"all": 0.88, "2000-2004": 0.91, "2010-2014": 0.84}
     >>> card = applicability_cards({"applicability": {"inside_share": shares}})[0]
-    >>> card.value, card.more
-    ('84 %', 'of the map of 2010–2014, inside the area of applicability')
+    >>> card.value.split(), card.more
+    (['84', '%'], 'of the map of 2010–2014, inside the area of applicability')
     """
-    shares = (summary.get("applicability") or {}).get("inside_share") or {}
+    shares = _by_epoch(summary.get("applicability") or {})
     if not shares:
         return []
     epoch = max(shares)
@@ -96,25 +98,28 @@ def applicability_limits(summary: Mapping[str, Any]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> applicability_limits({"applicability": {"inside_share": {"2000-2004": 0.75}}})[0]
-    'Outside the area of applicability lie 25 % of the map of 2000–2004: ... no score speaks for it.'
+    >>> said, = applicability_limits({"applicability": {"inside_share": {"2000-2004": 0.75}}})
+    >>> said.replace("\N{NO-BREAK SPACE}", " ")
+    '25 % of the map of 2000–2004 lie outside the area of applicability: ... no score speaks for it.'
     """
-    shares = (summary.get("applicability") or {}).get("inside_share") or {}
+    shares = _by_epoch(summary.get("applicability") or {})
     if not shares or shares[max(shares)] >= 1.0:
         return ()
     epoch = max(shares)
     outside = _percent(1.0 - float(shares[epoch]))
     return (
-        f"Outside the area of applicability lie {outside} of the map of {map_years(epoch)}: what learners "
+        f"{outside} of the map of {map_years(epoch)} lie outside the area of applicability: what learners "
         "see there is unlike all that they were fitted to, and no score speaks for it.",
     )
 
 
 def _text(told: Mapping[str, Any]) -> tuple[str, ...]:
+    gower = told.get("distance") == "gower"
+    kind = "distance of Gower, which knows classes," if gower else "distance"
     return (
-        "The dissimilarity index of a cell is the distance of its covariates to those of the nearest "
-        "training row, each covariate weighted by its importance, over the mean distance between training "
-        f"rows ({number(float(told['dbar']))}). Outside the area of applicability lie cells whose index is "
+        f"The dissimilarity index of a cell is the {kind} of its covariates to those of the nearest training "
+        "row, each covariate weighted by its importance, over the mean distance between training rows "
+        f"({number(float(told['mean_distance']))}). Outside the area of applicability lie cells whose index is "
         f"above {number(float(told['threshold']))}, the largest that is no outlier among "
         f"{number(int(told['n_training']))} training rows, each compared with the rows of other folds (Meyer "
         "and Pebesma 2021, doi:10.1111/2041-210X.13650). The local point density is the number of training "
@@ -142,7 +147,7 @@ def _map_pictures(
     if mine:
         values = read_map(mine[0].path, max_pixels=200_000).values
         legend = variable_legend(mine[0].variable, mine[0].unit, values, study)
-        share = (told.get("inside_share") or {}).get(latest.epoch)
+        share = _by_epoch(told).get(latest.epoch)
         inside = f" {_percent(share)} of the area lie inside." if share is not None else ""
         pictures.append(
             Picture(
@@ -206,7 +211,7 @@ def _every_epoch(beside: Sequence[MapLayer], study: Mapping[str, Any]) -> list[F
 
 
 def _shares(told: Mapping[str, Any]) -> tuple[Grid, ...]:
-    shares = told.get("inside_share") or {}
+    shares = _by_epoch(told)
     if len(shares) < 2:
         return ()
     rows = [[map_years(epoch), Cell(_percent(shares[epoch]))] for epoch in sorted(shares)]
@@ -224,6 +229,12 @@ def _weights(told: Mapping[str, Any]) -> list[Folded]:
     caption = "Weights of the covariates in the dissimilarity index, the largest set to 1."
     grid = table(["Covariate", "Weight"], rows, caption=caption)
     return [Folded(f"What counts as near: {len(ordered)} covariates", tables=(grid,))]
+
+
+def _by_epoch(told: Mapping[str, Any]) -> dict[str, float]:
+    """Return the share of the area that lies inside in each epoch."""
+    shares = told.get("inside_share") or {}
+    return {str(epoch): float(share) for epoch, share in shares.items() if epoch != "all"}
 
 
 def _percent(share: float) -> str:

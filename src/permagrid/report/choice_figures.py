@@ -11,6 +11,7 @@ from permagrid.report.canvas import INK, new_figure, styled, words, wrapped
 
 _COLOUR = "#0072b2"
 _LARGEST = 110.0
+_UPRIGHT = 7
 
 
 def differing(choices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -36,8 +37,10 @@ def selection_figure(choices: Sequence[Mapping[str, Any]]) -> Figure:
         Entries ``choices`` of a summary, of one fold scheme; rings mark what is in ``final``.
     """
     names = _ordered(choices)
-    labels = [wrapped(words(str(item["learner"])), 16) for item in choices]
-    figure = new_figure(2.6 + 0.95 * len(choices), 1.5 + 0.235 * len(names))
+    few = len(choices) <= _UPRIGHT
+    labels = [wrapped(words(str(item["learner"])), 16 if few else 24) for item in choices]
+    width = 2.4 + (0.95 if few else 0.5) * len(choices)
+    figure = new_figure(max(width, 5.2), (1.5 if few else 2.3) + 0.235 * len(names))
     axes = figure.subplots()
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)
@@ -54,11 +57,20 @@ def selection_figure(choices: Sequence[Mapping[str, Any]]) -> Figure:
         axes.scatter(rings, final, s=1.7 * _LARGEST, facecolors="none", edgecolors=INK, linewidths=1.1)
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(labels)), labels)
+    if not few:
+        axes.tick_params(axis="x", rotation=60)
+        for label in axes.get_xticklabels():
+            label.set(ha="left", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), [words(name) for name in names])
     axes.set_xlim(-0.6, len(choices) - 0.4)
     axes.set_ylim(len(names) - 0.4, -0.7)
     rings_drawn = any((item.get("final") or {}).get("covariates") for item in choices)
-    figure.legend(handles=_handles(rings_drawn), loc="outside lower left", ncols=4, handletextpad=0.4)
+    figure.legend(
+        handles=_handles(rings_drawn),
+        loc="outside lower left",
+        ncols=2 if width < 7.0 else 4,
+        handletextpad=0.4,
+    )
     return figure
 
 

@@ -35,8 +35,8 @@ def choice_section(summary: Mapping[str, Any]) -> Section | None:
     first = quote if quote in schemes else schemes[-1]
     text = (
         "These learners chose keywords or covariates for themselves, in every fold anew and from the rows "
-        "that train alone: their scores hold the price of choosing. A choice that differs from fold to fold is "
-        "not to be read as knowledge of the ground; the score is that of the way of choosing.",
+        "that train alone: their scores hold the price of choosing. A choice that differs from fold to fold "
+        "is not to be read as knowledge of the ground; the score is that of the way of choosing.",
         *final_sentences([item for item in choices if item["folds"] == first]),
     )
     figures, tables = _shown([item for item in choices if item["folds"] == first])

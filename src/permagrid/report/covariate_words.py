@@ -15,6 +15,8 @@ _KEYWORDS: dict[str, tuple[str, ...]] = {
         "lapse_rate_downscaling.minimum_spread",
         "relief_amplitude.radius",
         "topographic_position_index.radius",
+        "kudryavtsev_temperature.vegetation_thickness",
+        "ttop.snow_scale",
     ),
     "km": ("distance_to.maximum",),
     "cm": ("soil_layers.between", "soil_layers.depths", "soil_texture.between", "soil_texture.depths"),

@@ -10,7 +10,7 @@ from permagrid.report.canvas import words
 from permagrid.report.fold_figures import distance_figure, fold_map_figure, many_folds
 from permagrid.report.fold_names import fold_label, fold_order, is_random
 from permagrid.report.metrics import METRICS, main_metric, on_all_sites, quoted_row, score_format
-from permagrid.report.page import Cell, Grid, Part, Picture, Row, Section
+from permagrid.report.page import Cell, Grid, Part, Picture, Row, Section, unbroken
 from permagrid.report.raster import MapImage
 
 
@@ -70,14 +70,39 @@ def fold_section(
             Picture(
                 fold_map_figure(on_all_sites(mine), mapped, coasts=coasts),
                 "Maps of the sites coloured by fold, one per fold scheme.",
-                f"Sites coloured by the fold that tests them.{repeated}",
+                "Sites coloured by the fold that tests them; where the epochs of a site lie in several, by "
+                f"one of them.{repeated}",
             )
         )
-    part = Part(text=text, figures=tuple(figures), tables=(_grid(rows, distances, unit, quote),))
+    barred = not_quotable(summary)
+    part = Part(text=text, figures=tuple(figures), tables=(_grid(rows, distances, unit, quote, barred),))
     return Section("folds", "Which score to quote", (part,))
 
 
-def _grid(rows: pd.DataFrame, distances: pd.DataFrame, unit: str, quote: Mapping[str, Any]) -> Grid:
+def not_quotable(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Return fold schemes whose score is not that of a map, whatever their W, and why.
+
+    Examples
+    --------
+    >>> not_quotable({"folds": [{"name": "random", "spatial": False, "all_tested": True}]})
+    {'random': 'does not hold whole sites out'}
+    """
+    said = {}
+    for item in summary.get("folds") or []:
+        if not item.get("spatial", True):
+            said[str(item["name"])] = "does not hold whole sites out"
+        elif not item.get("all_tested", True):
+            said[str(item["name"])] = "does not test every site"
+    return said
+
+
+def _grid(
+    rows: pd.DataFrame,
+    distances: pd.DataFrame,
+    unit: str,
+    quote: Mapping[str, Any],
+    barred: Mapping[str, str],
+) -> Grid:
     row = quoted_row(rows, str(quote["learner"]), str(quote["folds"]))
     metric = main_metric(row) if row else "rmse"
     second = "r2" if metric == "rmse" else "accuracy"
@@ -91,7 +116,7 @@ def _grid(rows: pd.DataFrame, distances: pd.DataFrame, unit: str, quote: Mapping
         chosen = folds == str(quote["folds"])
         half = median[(median["folds"] == folds) & (median["share"] >= 0.5)]["distance_km"].min()
         cells = (
-            Cell(fold_label(folds).replace(" ", "\N{NO-BREAK SPACE}"), "to quote" if chosen else ""),
+            Cell(unbroken(fold_label(folds)), "to quote" if chosen else barred.get(folds, "")),
             Cell(_kilometres(widths.get(folds))),
             Cell(_kilometres(half)),
             *(Cell(form.number(plain.get(m), m), form.interval(plain, m)) for m in (metric, second)),

@@ -15,10 +15,20 @@ from markupsafe import Markup
 from permagrid.files import write_text
 from permagrid.products.legend import LEGENDS, unit_label
 from permagrid.report.agreement_text import rank_value, rank_words
+from permagrid.report.applicability_sections import (
+    applicability_cards,
+    applicability_limits,
+    applicability_section,
+    split_layers,
+)
+from permagrid.report.audit_text import audit_limits, audit_section
 from permagrid.report.canvas import words
+from permagrid.report.choice_sections import choice_section
 from permagrid.report.classes_text import unseen_cells
+from permagrid.report.comparison_sections import comparison_section
 from permagrid.report.covariate_sections import covariate_section
 from permagrid.report.fold_sections import fold_section
+from permagrid.report.importance_sections import importance_section
 from permagrid.report.map_sections import (
     MapLayer,
     TruthPair,
@@ -90,16 +100,28 @@ def render_report(
     if "repeat" in predictions:
         # Points of forty repeats would lie on each other: the first stands for all.
         predictions = predictions[predictions["repeat"] == 0]
+    shown = split_layers(maps)[0] if summary.get("applicability") else maps
     sections = (
-        map_section(maps, sites, predictions, study),
-        truth_section(truth, maps, summary, study),
-        site_section(sites, predictions, summary, study, maps),
+        map_section(shown, sites, predictions, study),
+        truth_section(truth, shown, summary, study),
+        applicability_section(maps, summary, study),
+        site_section(sites, predictions, summary, study, shown),
         prediction_section(predictions, scores, summary, study),
         score_section(scores, summary, study),
         fold_section(
-            own, predictions, distances, summary, study, mapped=_first_map(maps), coasts=not is_virtual(study)
+            own,
+            predictions,
+            distances,
+            summary,
+            study,
+            mapped=_first_map(shown),
+            coasts=not is_virtual(study),
         ),
+        comparison_section(summary, study),
+        choice_section(summary),
+        importance_section(summary, study),
         covariate_section(summary, study),
+        audit_section(summary),
         agreement_section(summary),
         record_section(summary, study),
         source_section(sites, study),
@@ -112,11 +134,14 @@ def render_report(
         limits=[
             *_limits(metadata, unobserved_epochs(maps, predictions, study)),
             *unseen_cells(summary, study),
+            *applicability_limits(summary),
+            *audit_limits(summary),
         ],
         statement=statement(own, unit, published, quote),
         cards=[
             *score_cards(own, unit, published, quoted_folds(quote)),
-            *_cards(summary, maps, score_format(own, unit)),
+            *applicability_cards(summary),
+            *_cards(summary, shown, score_format(own, unit)),
         ],
         sections=[section for section in sections if section is not None],
         colophon=_colophon(summary, study),

@@ -13,23 +13,17 @@ _BAR = "#4b8dbd"
 
 
 def importance_label(item: Mapping[str, Any]) -> str:
-    """Return the name of a covariate, or of a group with the number of its members.
+    """Return the name of a covariate, or the names of a group, where they are many that of the first.
 
     Examples
     --------
-    >>> importance_label({"covariate": "bio1", "members": ["bio1", "bio10", "bio11"]})
-    'bio1 and 2 alike'
-    >>> importance_label({"covariate": "soil_texture", "members": ["clay", "sand"]})
-    'soil texture (2)'
+    >>> importance_label({"covariate": "soil + 1", "members": ["soil_clay", "soil_sand"]})
+    'soil clay, soil sand'
+    >>> importance_label({"covariate": "bio1 + 3", "members": ["bio1", "bio5", "bio10", "bio11"]})
+    'bio1 and 3 alike'
     """
-    name, members = str(item["covariate"]), [str(one) for one in item.get("members") or []]
-    if len(members) < 2:
-        return words(name)
-    return (
-        f"{words(name)} and {len(members) - 1} alike"
-        if name in members
-        else f"{words(name)} ({len(members)})"
-    )
+    members = [words(str(one)) for one in item.get("members") or []] or [words(str(item["covariate"]))]
+    return ", ".join(members) if len(members) < 3 else f"{members[0]} and {len(members) - 1} alike"
 
 
 @styled

@@ -13,20 +13,22 @@ _METHODS = {
         "Shuffling",
         "A covariate matters as much as predictions of rows that the learner has not seen grow worse when "
         "its values are shuffled among these rows (Breiman 2001, doi:10.1023/A:1010933404324). Covariates "
-        "that tell the same are shuffled together, or each would seem needless beside the others.",
+        "that tell the same are to be shuffled together, or each would seem needless beside the others.",
     ),
     "impurity": (
         "Splits of the trees",
         "What the splits on a covariate bring to the trees, on the rows that train. It favours covariates of "
-        "many values, whether they say anything or not: read it beside shuffling.",
+        "many values, whether they say anything or not (Strobl et al. 2007, doi:10.1186/1471-2105-8-25): "
+        "read it beside shuffling.",
     ),
     "shap": (
         "Shapley values",
-        "Mean size of what each covariate adds to a prediction (Lundberg and Lee 2017): what moves the "
-        "predictions, right or wrong.",
+        "Mean size of what each covariate adds to a prediction (Štrumbelj and Kononenko 2014, "
+        "doi:10.1007/s10115-013-0679-x): what moves the predictions, right or wrong.",
     ),
 }
 """Method -> its title, and what it says."""
+_Kind = tuple[str, str, str]
 
 
 def importance_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> Section | None:
@@ -42,12 +44,8 @@ def importance_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> 
         return None
     learner = (summary.get("quote") or {}).get("learner") or (study.get("products") or {}).get("learner")
     name = words(str(learner)) if learner else "learner of the maps"
-    order = list(_METHODS)
-    kinds = sorted(
-        dict.fromkeys((str(item["method"]), item.get("folds")) for item in found),
-        key=lambda kind: order.index(kind[0]),
-    )
-    shown = [[item for item in found if (str(item["method"]), item.get("folds")) == kind] for kind in kinds]
+    kinds = sorted(dict.fromkeys(_kind(item) for item in found), key=_place)
+    shown = [[item for item in found if _kind(item) == kind] for kind in kinds]
     text = (
         f"What the {name} goes by says how it predicts, and nothing of what makes ground freeze: covariates "
         "that are alike stand in for each other.",
@@ -62,10 +60,21 @@ def importance_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> 
     return Section("importance", "What the learner goes by", (part,))
 
 
-def _title(kind: tuple[str, Any]) -> str:
-    method, folds = kind
-    title = _METHODS[method][0]
-    return f"{title}, {fold_phrase(str(folds))}" if folds else title
+def _kind(item: Mapping[str, Any]) -> _Kind:
+    """Return the method, of what it tells, and under which folds."""
+    return str(item["method"]), str(item.get("by") or "covariate"), str(item.get("folds") or "all rows")
+
+
+def _place(kind: _Kind) -> tuple[int, bool]:
+    """Return a key that sorts: shuffling first, and groups of like covariates before each by itself."""
+    return list(_METHODS).index(kind[0]), kind[1] != "group"
+
+
+def _title(kind: _Kind) -> str:
+    method, by, folds = kind
+    unit = "covariates that are alike together" if by == "group" else "each covariate by itself"
+    where = "" if folds == "all rows" else f", {fold_phrase(folds)}"
+    return f"{_METHODS[method][0]}: {unit}{where}"
 
 
 def _picture(rows: Sequence[Mapping[str, Any]], learner: str) -> Picture:
@@ -89,7 +98,7 @@ def _grid(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Grid:
         interval = " to ".join(number(one) for one in ends) if ends and None not in ends else ""
         cells = (
             Cell(number(int(item["rank"]))),
-            Cell(words(str(item["covariate"])), ", ".join(members) if len(members) > 1 else ""),
+            Cell(importance_label(item), ", ".join(members) if len(members) > 2 else ""),
             Cell(number(float(item["importance"])), interval),
         )
         lines.append(Row(cells))

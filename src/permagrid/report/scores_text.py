@@ -20,6 +20,9 @@ from permagrid.report.metrics import (
 )
 from permagrid.report.page import Card, Cell, Grid, Row, number, unbroken
 
+_MOST_INTERVALS = 6
+"""Columns of scores beside each other that have room for their intervals."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -186,12 +189,15 @@ def overview_grid(scores: pd.DataFrame, unit: str, quoted: Mapping[str, Any]) ->
         The row to quote: its scheme orders the learners, its metric is shown.
     """
     metric, form = main_metric(quoted), score_format(scores, unit)
-    schemes = sorted((str(name) for name in scores["folds"].unique()), key=fold_order)
+    first = str(quoted["folds"])
+    schemes = sorted((str(name) for name in scores["folds"].unique()), key=fold_order, reverse=True)
+    schemes.sort(key=lambda name: name != first)
+    with_intervals = schemes if len(schemes) <= _MOST_INTERVALS else schemes[:1]
     found = {(str(row["learner"]), str(row["folds"])): row for row in _records(scores)}
     sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
 
     def rank(learner: str) -> float:
-        value = float((found.get((learner, str(quoted["folds"]))) or {}).get(metric, math.nan))
+        value = float((found.get((learner, first)) or {}).get(metric, math.nan))
         return sign * value if math.isfinite(value) else math.inf
 
     rows = []
@@ -199,9 +205,10 @@ def overview_grid(scores: pd.DataFrame, unit: str, quoted: Mapping[str, Any]) ->
         cells = [_learner_cell({"learner": learner}, None)]
         for folds in schemes:
             record = found.get((learner, folds)) or {}
-            cells.append(Cell(form.number(record.get(metric), metric), form.interval(record, metric)))
+            small = form.interval(record, metric) if folds in with_intervals else ""
+            cells.append(Cell(form.number(record.get(metric), metric), small))
         rows.append(Row(tuple(cells), "quoted" if learner == quoted["learner"] else ""))
-    heads = [fold_title(folds) + (" (to quote)" if folds == quoted["folds"] else "") for folds in schemes]
+    heads = [fold_label(folds) + (" (to quote)" if folds == first else "") for folds in schemes]
     caption = (
         f"{_head(metric, unit)} of every learner under all folds, best first by those to quote; the learner "
         "that is quoted is tinted. 95 % bootstrap intervals below."

@@ -154,7 +154,10 @@ class BeliefMaker:
         highest = {
             "dissimilarity_index": 2.0 * self._belief.area.threshold,
             "local_point_density": float(len(self._belief.area.training.di)),
-            "expected_error": float(self._belief.error.errors.max()),
+            # As single precision has it, in which the map is written.
+            "expected_error": float(
+                np.nextafter(np.float32(self._belief.error.errors.max()), np.float32(np.inf))
+            ),
         }.get(variable, 1.0)
         valid_range = (0.0, max(highest, 1e-6))
         legend = legend_for(variable, unit=unit, valid_range=valid_range)

@@ -14,6 +14,9 @@ from permagrid.validation.comparison import (
 from permagrid.validation.distances import FoldDistances, fold_distances, recommended
 from permagrid.validation.folds import FOLDS, Folds
 from permagrid.validation.groups import group_gains, without_groups
+from permagrid.validation.importance import permutation_importance
+from permagrid.validation.importance_fitted import fitted_importance
+from permagrid.validation.importance_groups import correlated_groups
 from permagrid.validation.knndm import knndm
 from permagrid.validation.out_of_fold import Memory, Piece, Predicted, out_of_fold, predict_all
 from permagrid.validation.paired import paired_differences
@@ -41,15 +44,18 @@ __all__ = [
     "class_scores",
     "compare",
     "comparison_of",
+    "correlated_groups",
     "epoch",
     "fit",
     "fit_variogram",
+    "fitted_importance",
     "fold_distances",
     "group_gains",
     "holdout",
     "knndm",
     "out_of_fold",
     "paired_differences",
+    "permutation_importance",
     "predict_all",
     "random",
     "recommended",

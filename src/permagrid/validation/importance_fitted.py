@@ -23,7 +23,7 @@ def fitted_importance(
     *,
     groups: Units | None = None,
     rows: int = 100,
-    background: int = 16,
+    background: int = 32,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return what covariates are worth to a fitted learner, in the rows that it was fitted to.

@@ -13,6 +13,7 @@ from permagrid.validation.folds import Folds
 from permagrid.validation.out_of_fold import Predicted
 from permagrid.validation.scores import (
     CLASS_METRICS,
+    UNDEFINED,
     VALUE_METRICS,
     interval,
     repeated_scores,
@@ -140,11 +141,12 @@ def _difference(metric: str, side: _Side, other: _Side, alike: bool) -> dict[str
     if not alike:
         return out | {"note": "other rows were tested than those of the reference"}
     low, high = interval(side[1][metric] - other[1][metric])
+    difference = score - reference
     return out | {
-        "difference": score - reference,
+        "difference": difference,
         "difference_low": low,
         "difference_high": high,
-        "note": "",
+        "note": UNDEFINED.get(metric, "") if np.isnan(difference) else "",
     }
 
 

@@ -1,6 +1,5 @@
 """Scores of pooled out-of-fold predictions, with bootstrap intervals over whole sites or blocks."""
 
-import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -25,6 +24,17 @@ CLASS_METRICS = (
     "pr_auc",
     "brier",
 )
+
+UNDEFINED = {
+    "r2": "the observed values are all the same",
+    "precision": "no row is observed or predicted to be of the class",
+    "recall": "no row is observed to be of the class",
+    "f1": "no row is observed or predicted to be of the class",
+    "kappa": "all rows are observed and predicted to be of one class",
+    "roc_auc": "rows of a class, or rows that are not of it, are missing",
+    "pr_auc": "rows of a class are missing",
+}
+"""Why a metric may be NaN of rows that were predicted; all others are always told."""
 
 
 def value_scores(observed: Float, predicted: Float, weights: Float | None = None) -> dict[str, Float]:
@@ -87,7 +97,8 @@ def class_scores(
         Metric -> values, shape ``(draws,)``. Precision, recall and F1 are those of class 1 when there
         are two classes, and otherwise means over the classes that were observed or predicted; the areas
         under the curves are means over all classes, each against the rest. What a draw cannot tell, for
-        want of a class, is NaN.
+        want of a class, is NaN (`UNDEFINED`). Of rows of one class that are all predicted to be of it, the
+        Matthews correlation is 0, as in scikit-learn.
 
     Examples
     --------
@@ -148,10 +159,14 @@ def repeated_scores(
         else:
             truth, guess = np.searchsorted(classes, observed[tested]), each[tested].argmax(axis=1)
             parts.append(class_scores(truth, guess, each[tested], counted))
-    with warnings.catch_warnings():
-        # A draw may lack a class in every repeat: it has no score, and no interval counts it.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return {name: np.nanmean([part[name] for part in parts], axis=0) for name in parts[0]}
+    # A draw may lack a class in every repeat: it has no score, and no interval counts it.
+    return {name: _mean_of_known(np.stack([part[name] for part in parts], axis=1)) for name in parts[0]}
+
+
+def _mean_of_known(values: Float) -> Float:
+    """Return means along the second axis, NaN left out; NaN where there is nothing else."""
+    known = np.isfinite(values).sum(axis=1)
+    return np.asarray(np.where(known > 0, np.nansum(values, axis=1) / np.maximum(known, 1), np.nan))
 
 
 def _confusions(observed: Index, predicted: Index, n_classes: int, weights: Float) -> Float:
@@ -191,11 +206,11 @@ def confusion_scores(confusion: Float) -> dict[str, Float]:
                 return per_class[:, 1]
             # A class that was predicted but never observed counts as missed, as in scikit-learn.
             counted = np.where((columns > 0) & np.isnan(per_class), 0.0, per_class)
-            return np.asarray(np.nanmean(counted, axis=1))
+            return _mean_of_known(counted)
 
         return {
             "accuracy": agreement,
-            "balanced_accuracy": np.nanmean(recall, axis=1),
+            "balanced_accuracy": _mean_of_known(recall),
             "precision": shown(precision),
             "recall": shown(recall),
             "f1": shown(f1),
