@@ -11,7 +11,7 @@ from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
 from permagrid.steps import applicability, evidence, files, layers, maps, scores, sites, stack, summary
-from permagrid.steps.audit import Sample, audit_of
+from permagrid.steps.audit import Sample, audit_of, residuals
 from permagrid.steps.choice import settled
 from permagrid.steps.folds import domain_of, to_quote
 from permagrid.steps.importance import importance_of, weights_of
@@ -151,7 +151,8 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
         made = layers.Atlas(study, geobox, folder, canvas.n_blocks).make(makers, advance)
 
     with steps.step("audit"):
-        findings = audit_of(study, cube, Sample(flagged, table, comparison.folds, ground.domain))
+        left = residuals(study, used["value"].to_numpy(float), comparison, quote)
+        findings = audit_of(study, cube, Sample(flagged, table, comparison.folds, ground.domain, left))
 
     with steps.step("compare with references"):
         return summary.Outcome(

@@ -228,5 +228,5 @@ def test_a_learner_that_knows_its_covariates_by_name_is_told_of_classes_and_left
     monkeypatch.setitem(_TRAITS, "knows", traits_of("knows"))
     assert built("knows") == Setting("value", 0, COVARIATES, CLASSES)
     assert built("knows", encoding="codes").classes == ()
-    with pytest.raises(PermagridError, match="knows has its own way for classes; allowed .*: native, codes"):
+    with pytest.raises(PermagridError, match=r"knows has its own way for classes; allowed .*: native, codes"):
         built("knows", encoding="one_hot")

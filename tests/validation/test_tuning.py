@@ -334,6 +334,18 @@ def test_the_order_in_which_rows_are_numbered_does_not_matter():
     pd.testing.assert_frame_equal(search(recorded(), table).trail, search(recorded(), moved).trail)
 
 
+def test_trials_with_fewer_trees_choose_and_what_is_chosen_has_all_of_them():
+    table = made.rows(60)
+    candidate = recorded(keywords={"trees": 50})
+    search = grid_search({"off": [0.3, 0.0]}, judge(in_trials={"trees": 2}))
+    choice = search(candidate, table)
+    assert choice.keywords == {"trees": 50, "off": 0.0}
+    assert {keywords["trees"] for keywords, _, _ in made.FITTED} == {2}
+    assert choice.trail["note"].tolist() == ['tried with {"trees": 2}'] * 2
+    with pytest.raises(PermagridError, match="off is searched, and cannot be held in all trials"):
+        grid_search({"off": [0.3, 0.0]}, judge(in_trials={"off": 1.0}))
+
+
 def test_mistakes_are_told_in_one_sentence():
     with pytest.raises(PermagridError, match="unknown metric 'rsme': did you mean 'rmse'"):
         Objective("rsme")

@@ -157,8 +157,8 @@ class _Additive(BaseEstimator):  # type: ignore[misc]
     def _fit_sum(self, parts: list[Part], target: Float, weights: Float, *, is_class: bool) -> "Sum":
         steady = _STEADY if is_class else 0.0
         if self.smoothing is None:
-            # Of the same fit, with penalties that are smaller by as much.
-            weights, steady = weights / self.gamma, steady / self.gamma
+            # The same fit, if penalties are as much smaller.
+            weights = weights / self.gamma
         design, places, numbers = design_of(parts, target, weights, shrink=self.shrink, steady=steady)
         family = Binomial(design, self.criterion) if is_class else Gaussian(design, self.criterion)
         if self.smoothing is None:

@@ -124,10 +124,10 @@ def error_curve_figure(told: Mapping[str, Any], *, unit: str) -> Figure:
     threshold, name = float(told["threshold"]), error_title(told)
     quantiles = {float(share): float(di) for share, di in (told.get("training_di") or {}).items()}
     reach = max(threshold, corners[-1][0])
-    figure = new_figure(7.2, 4.1)
+    figure = new_figure(7.6, 4.2)
     axes = figure.subplots()
     plain(axes)
-    line = [(0.0, corners[0][1]), *corners, (reach, corners[-1][1])]
+    line = [(0.0, corners[0][1]), *corners]
     axes.plot(*zip(*line, strict=True), color="#0072b2", linewidth=2.2, label="expected error")
     axes.axvline(threshold, color="#c2502e", linewidth=1.4, label="edge of the area of applicability")
     highest = max(error for _, error in corners) * 1.12 or 1.0
@@ -137,7 +137,7 @@ def error_curve_figure(told: Mapping[str, Any], *, unit: str) -> Figure:
     shown = unit_label(unit) if name == "RMSE" else ""
     axes.set_ylabel(f"{name} [{shown or '1'}]")
     axes.set_yticks([tick for tick in axes.get_yticks() if 0.0 <= tick <= highest])
-    axes.legend(loc="upper left")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
     return figure
 
 
@@ -153,7 +153,7 @@ def error_title(told: Mapping[str, Any]) -> str:
 
 
 def _draw_quantiles(axes: Axes, quantiles: Mapping[float, float], at: float) -> None:
-    """Draw where nine tenths of the training rows lie as a line, their half as a bar, the median as a stroke."""
+    """Draw nine tenths of the training rows as a line, their middle half as a bar, the median as a stroke."""
     ends = [quantiles.get(share) for share in (0.05, 0.95, 0.25, 0.75, 0.5)]
     if any(end is None for end in ends):
         return

@@ -63,11 +63,11 @@ def applicability_section(
         *_map_pictures(shown, beside, told, study),
         Picture(
             error_curve_figure(told, unit=unit),
-            f"{error_title(told)} to be expected, rising with the dissimilarity index, up to where it is known.",
+            f"{error_title(told)} to be expected, rising with the dissimilarity index.",
             "Expected error of a prediction by its dissimilarity to the rows that train: a monotone function "
-            "laid through the errors of moving windows of tested rows. Below: where nine tenths of the training "
-            "rows lie (their middle half as a bar, the median as a stroke), each compared with the rows of "
-            "other folds.",
+            "laid through the errors of moving windows of tested rows. Below: where nine tenths of the "
+            "training rows lie (their middle half as a bar, the median as a stroke), each compared with the "
+            "rows of other folds.",
         ),
     ]
     folded = [*_every_epoch(beside, study), *_weights(told)]
@@ -119,8 +119,8 @@ def _text(told: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"The dissimilarity index of a cell is the {kind} of its covariates to those of the nearest training "
         "row, each covariate weighted by its importance, over the mean distance between training rows "
-        f"({number(float(told['mean_distance']))}). Outside the area of applicability lie cells whose index is "
-        f"above {number(float(told['threshold']))}, the largest that is no outlier among "
+        f"({number(float(told['mean_distance']))}). Outside the area of applicability lie cells whose index "
+        f"is above {number(float(told['threshold']))}, the largest that is no outlier among "
         f"{number(int(told['n_training']))} training rows, each compared with the rows of other folds (Meyer "
         "and Pebesma 2021, doi:10.1111/2041-210X.13650). The local point density is the number of training "
         "rows that are nearer to a cell than that (Schumacher et al. 2025, doi:10.5194/gmd-18-10185-2025).",

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import xarray as xr
 from odc.geo.geobox import GeoBox
@@ -24,12 +25,13 @@ from permagrid.audit import (
 )
 from permagrid.covariates import Covariate
 from permagrid.covariates.table import varies
+from permagrid.grid import Float
 from permagrid.learners import LEARNERS
 from permagrid.sites.quality import FAIL, NOT_EVALUATED, SUSPECT
 from permagrid.steps.inputs import covariates_of, path_patterns, predictors
 from permagrid.steps.sites import rows_of_target
 from permagrid.study import LearnerPart, Study
-from permagrid.validation import Folds
+from permagrid.validation import Comparison, Folds
 
 _BY_PLACE = frozenset({"coordinates", "elevation_mismatch", "inside_study_region"})
 """Quality tests whose verdict depends on the place, not on the value."""
@@ -51,6 +53,13 @@ class Sample:
     """Observed less predicted out of fold, of the rows that are used; estimated if None."""
     correlation_range: float | None = None
     """Range of the residuals [m]; estimated if None."""
+
+
+def residuals(study: Study, observed: Float, comparison: Comparison, folds: str) -> "pd.Series[float]":
+    """Return observed less predicted by the learner of the map, out of fold; NaN where not tested."""
+    raw = comparison.raw[study.products.learner, folds].values[0]
+    predicted = raw if study.target.kind == "value" else raw @ np.unique(observed)
+    return pd.Series(observed - predicted)
 
 
 def audit_of(

@@ -196,6 +196,6 @@ def ranking_selection(
         raise PermagridError(f"selection: most_alike is a correlation above 0 to 1, found {most_alike:g}")
     if sizes is not None and (not len(sizes) or min(sizes) < 1):
         raise PermagridError(f"selection: sizes are numbers of covariates from 1, found {list(sizes)}")
-    chosen = rank or Permutation(judge.objective, seed=seed)
+    chosen = rank or Permutation(judge.objective, seed=seed, in_trials=judge.in_trials)
     tried = None if sizes is None else tuple(sizes)
     return Ranked(judge, chosen, most_alike, tuple(start), dict(units or {}), tried)

@@ -1,8 +1,9 @@
 """Ranks of covariates for a selection: by what their shuffling costs, or by what their splits bring."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,8 @@ class Permutation:
     """Shuffles of each unit in each part."""
     seed: int = 0
     """Seed of the split and of the shuffles."""
+    in_trials: Mapping[str, Any] = field(default_factory=dict)
+    """As in `permagrid.validation.trials.Judge`."""
 
     @property
     def fits(self) -> int:
@@ -54,7 +57,7 @@ class Permutation:
     def __call__(self, candidate: Candidate, rows: pd.DataFrame, pieces: Pieces) -> dict[str, float]:
         """Return unit -> importance, the mean increase of the loss; all 0 where nothing can be told."""
         spec = FoldsSpec("site", {"n_folds": self.splits, "seed": self.seed})
-        trials = Trials(candidate, rows, Judge(spec, self.objective))
+        trials = Trials(candidate, rows, Judge(spec, self.objective, in_trials=self.in_trials))
         if trials.folds is None:
             return dict.fromkeys(pieces.names, 0.0)
         parts = [self._shuffled(trials.bench, pair, pieces) for pair in range(len(trials.inner))]

@@ -118,7 +118,9 @@ def class_scores(
     scores["pr_auc"] = np.mean([precision for _, precision in curves], axis=0)
     truth = np.eye(n_classes)[observed]
     squares = ((probability - truth) ** 2).sum(axis=1) / (2.0 if n_classes == 2 else 1.0)
-    scores["brier"] = weights @ squares / weights.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        # A draw of groups of which no row is tested has no row at all.
+        scores["brier"] = weights @ squares / weights.sum(axis=1)
     return scores
 
 

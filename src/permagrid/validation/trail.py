@@ -75,8 +75,13 @@ def row(
         float("nan") if score is None else score.standard_error,
         "" if trials.folds is None else trials.folds.name,
         chosen,
-        "; ".join(filter(None, (trials.note, note))),
+        "; ".join(filter(None, (trials.note, note, _tried_with(trials)))),
     )
+
+
+def _tried_with(trials: Trials) -> str:
+    held = trials.judge.in_trials
+    return f"tried with {shown(held)}" if held and trials.folds is not None else ""
 
 
 def nothing_tried(candidate: Candidate, trials: Trials, stage: str) -> Choice:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -47,6 +47,9 @@ class Judge:
     one_standard_error: bool = False
     """Whether a simpler trial is taken where it is no more than one standard error worse than the best
     (Breiman et al. 1984), and a selection goes on only where it gains more than that."""
+    in_trials: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords that hold while trials are scored and not in what is chosen, such as fewer trees of a forest:
+    they blur the scores of all trials alike and save most of the time."""
     workers: Workers | None = None
     """Processes among which fits are divided; None where the caller divides its own work already."""
 
@@ -182,6 +185,8 @@ class Bench:
     """Weights of the training rows of each inner fold."""
     grown: str | None
     """Keyword by which trials share a fit."""
+    in_trials: Mapping[str, Any]
+    """Keywords that hold in all trials."""
     finite: bool
     """Whether there is no missing value, so that not every fit has to look for one."""
 
@@ -196,7 +201,18 @@ class Bench:
             for train, _ in pairs
         ]
         finite = bool(np.isfinite(rows).all() and np.isfinite(values).all())
-        return cls(candidate, rows, values, trials.classes, pairs, tuple(weights), trials.judge.grown, finite)
+        judge = trials.judge
+        return cls(
+            candidate,
+            rows,
+            values,
+            trials.classes,
+            pairs,
+            tuple(weights),
+            judge.grown,
+            judge.in_trials,
+            finite,
+        )
 
 
 Task = tuple[int, tuple[str, ...], list[Mapping[str, Any]]]
@@ -257,7 +273,7 @@ def _fitted(
 ) -> Any:
     train, weights = bench.pairs[pair][0], bench.weights[pair]
     given = {} if weights is None else {"sample_weight": weights}
-    estimator = bench.candidate.build(keywords, covariates)
+    estimator = bench.candidate.build({**keywords, **bench.in_trials}, covariates)
     return estimator.fit(bench.rows[np.ix_(train, columns)], bench.values[train], **given)
 
 

@@ -216,6 +216,9 @@ def best_score(scores: Sequence[Score], *, one_standard_error: bool) -> int | No
 def _search(space: Space, judge: Judge, walk: Walk, draws: int, seed: int) -> Search:
     if not space:
         raise PermagridError("search space: there is no keyword to search")
+    held = sorted(set(space) & set(judge.in_trials))
+    if held:
+        raise PermagridError(f"search space: {held[0]} is searched, and cannot be held in all trials")
     combinations(space)
     return Search(space, judge, walk, draws, seed)
 
