@@ -7,15 +7,21 @@ from typing import Any
 
 import pytest
 
+from permagrid.errors import PermagridError
 from permagrid.show import show_run
+
+
+def printed(folder: Path, scores: list[dict[str, Any]], **more: Any) -> list[str]:
+    """Return the lines of a run as they are printed."""
+    sites = {"kept": 250, "read": 263, "site_epochs": 822}
+    summary = {"schema": 1, "study": "s", "sites": sites, "scores": scores, "products": [], **more}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return show_run(folder).splitlines()
 
 
 def shown(folder: Path, scores: list[dict[str, Any]]) -> list[str]:
     """Return the table of scores as it is printed."""
-    sites = {"kept": 250, "read": 263, "site_epochs": 822}
-    summary = {"schema": 1, "study": "s", "sites": sites, "scores": scores, "products": []}
-    (folder / "summary.json").write_text(json.dumps(summary))
-    return show_run(folder).splitlines()[1 : 2 + len(scores)]
+    return printed(folder, scores)[1 : 2 + len(scores)]
 
 
 def score(learner: str, n: int, **metrics: tuple[float | None, ...]) -> dict[str, Any]:
@@ -59,3 +65,42 @@ def test_decimal_points_stand_in_line(tmp_path: Path) -> None:
 
 def test_a_run_without_scores_has_no_rows(tmp_path: Path) -> None:
     assert shown(tmp_path, []) == ["learner  folds  subset  n"]
+
+
+def test_the_score_to_quote_comes_first_and_random_folds_never_alone(tmp_path: Path) -> None:
+    rmse = {"site": (1.2, 1.0, 1.4), "knndm": (1.5, 1.3, 1.7), "random": (0.5, 0.4, 0.6)}
+    rows = [
+        score(learner, 9, rmse=values) | {"folds": folds, "subset": subset}
+        for subset in ("all", "thin")
+        for learner in ("ridge", "forest")
+        for folds, values in rmse.items()
+    ]
+    lines = printed(
+        tmp_path,
+        rows,
+        quote={"learner": "forest", "folds": "knndm", "wasserstein_km": 8.76543, "rule": "smallest W"},
+        applicability={"inside_share": {"all": 0.9, "1995-1999": 0.95, "2000-2004": 0.853}},
+        audit=[{"severity": "note"}, {"severity": "severe"}, {"severity": "note"}],
+    )
+    assert lines[1:5] == [
+        "to quote: RMSE 1.50 (1.30 to 1.70), forest, folds knndm, W 8.765 km",
+        "not to quote: RMSE 0.50 (0.40 to 0.60), the same learner under random folds, which flatter",
+        "inside the area of applicability: 85% of the map of 2000-2004",
+        "audit: 1 severe, 2 note",
+    ]
+    assert lines[5].startswith("learner")
+
+
+def test_what_a_run_does_not_tell_is_not_printed(tmp_path: Path) -> None:
+    rows = [score("forest", 9, rmse=(None, None, None)) | {"folds": "knndm", "subset": "all"}]
+    quote = {"learner": "forest", "folds": "knndm", "wasserstein_km": 1.0, "rule": "smallest W"}
+    lines = printed(tmp_path, rows, quote=quote, applicability=None, audit=[])
+    assert lines[1] == "to quote: no score, forest, folds knndm, W 1 km"
+    assert lines[2] == "audit: no findings"
+    assert printed(tmp_path, rows, quote=None)[1].startswith("learner")
+
+
+def test_a_score_to_quote_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+    quote = {"learner": "forest", "folds": "knndm", "wasserstein_km": 1.0, "rule": "smallest W"}
+    with pytest.raises(PermagridError, match="lacks what a run writes"):
+        printed(tmp_path, [score("forest", 9)], quote=quote)

@@ -36,7 +36,14 @@ def test_temperature_and_thaw_depth_are_resolved_where_most_values_lie_and_open_
 
 
 @pytest.mark.parametrize(
-    "name", ["active_layer_thickness", "volumetric_ice_content", "permafrost_probability"]
+    "name",
+    [
+        "active_layer_thickness",
+        "volumetric_ice_content",
+        "permafrost_probability",
+        "dissimilarity_index",
+        "local_point_density",
+    ],
 )
 def test_sequential_legends_differ_in_lightness_and_not_in_hue_only(name):
     shades = [lightness(stop.colour) for stop in LEGENDS[name].stops]
@@ -44,9 +51,25 @@ def test_sequential_legends_differ_in_lightness_and_not_in_hue_only(name):
     assert abs(shades[0] - shades[-1]) > 40
 
 
-def test_classes_of_presence_are_far_apart_in_lightness():
-    absent, present = LEGENDS["permafrost_presence"].stops
-    assert lightness(absent.colour) - lightness(present.colour) > 30
+@pytest.mark.parametrize("name", ["permafrost_presence", "area_of_applicability"])
+def test_two_classes_are_far_apart_in_lightness(name):
+    first, second = LEGENDS[name].stops
+    assert abs(lightness(first.colour) - lightness(second.colour)) > 30
+
+
+def test_what_says_where_a_map_may_be_believed_has_a_legend():
+    assert LEGENDS["area_of_applicability"].class_names == ("outside", "inside")
+    for name in ("dissimilarity_index", "local_point_density"):
+        legend = LEGENDS[name]
+        assert (legend.unit, legend.stops[0].value, legend.open_ends) == ("1", 0.0, "max")
+
+
+@pytest.mark.parametrize("highest", [1e-6, 0.003, 0.21, 1.0, 1.3437, 49.9, 50.0, 873.0])
+def test_an_expected_error_has_a_legend_in_round_steps_that_holds_it(highest):
+    legend = legend_for("expected_error", unit="cm", valid_range=(0.0, highest))
+    assert legend.label == "Expected error [cm]"
+    assert highest <= legend.stops[-1].value <= 1.6 * highest
+    assert all(len(stop.label.replace("0", "").replace(".", "").split("e")[0]) <= 2 for stop in legend.stops)
 
 
 def test_probability_breaks_at_the_limits_of_the_zones():

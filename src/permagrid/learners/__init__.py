@@ -1,8 +1,8 @@
 """The table of learners that a study may name."""
 
 from permagrid.learners import (
-    average,
     additive,
+    average,
     boosting,
     discriminant,
     gaussian_process,
@@ -32,6 +32,7 @@ __all__ = [
     "Task",
     "Traits",
     "additive",
+    "average",
     "boosting",
     "build_learner",
     "discriminant",

@@ -8,7 +8,7 @@ import pandas as pd
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import words
 from permagrid.report.comparison_figures import difference_figure, ordered_learners
-from permagrid.report.comparison_words import LEVEL, VERDICTS, p_text, tested_metric, verdict
+from permagrid.report.comparison_words import LEVEL, VERDICTS, p_text, metric_of_tests, verdict
 from permagrid.report.fold_names import fold_order, fold_phrase, fold_title
 from permagrid.report.metrics import METRICS, ScoreFormat, main_metric, score_format
 from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section
@@ -29,7 +29,7 @@ def comparison_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> 
     if not any(item["difference"] is not None for item in pairs):
         return None
     unit = str((study.get("target") or {}).get("unit", ""))
-    metric, reference = tested_metric(pairs), words(str(pairs[0]["reference"]))
+    metric, reference = metric_of_tests(pairs), words(str(pairs[0]["reference"]))
     schemes = sorted({str(item["folds"]) for item in pairs}, key=fold_order)
     quote = quoted_folds(summary.get("quote"))
     first = quote if quote in schemes else schemes[-1]

@@ -27,12 +27,12 @@ def better_sign(metric: str) -> float:
     return -1.0 if metric in LOWER_IS_BETTER else 1.0
 
 
-def tested_metric(pairs: Sequence[Mapping[str, Any]]) -> str:
+def metric_of_tests(pairs: Sequence[Mapping[str, Any]]) -> str:
     """Return the metric by which learners were tested, or the main one where no p was told.
 
     Examples
     --------
-    >>> tested_metric([{"metric": "kappa", "p": None}, {"metric": "brier", "p": 0.2}])
+    >>> metric_of_tests([{"metric": "kappa", "p": None}, {"metric": "brier", "p": 0.2}])
     'brier'
     """
     tested = [str(item["metric"]) for item in pairs if item.get("p") is not None]

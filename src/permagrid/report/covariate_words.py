@@ -15,6 +15,7 @@ _KEYWORDS: dict[str, tuple[str, ...]] = {
         "lapse_rate_downscaling.minimum_spread",
         "relief_amplitude.radius",
         "topographic_position_index.radius",
+        "kudryavtsev_active_layer.vegetation_thickness",
         "kudryavtsev_temperature.vegetation_thickness",
         "ttop.snow_scale",
     ),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from permagrid.errors import PermagridError
 from permagrid.learners import build_learner
+from permagrid.learners.nested import named_covariates
 from permagrid.learners.traits import traits_of
 from permagrid.steps.inputs import predictors
 from permagrid.study import Chooser, LearnerPart, Search, Selection, Study
@@ -104,7 +105,7 @@ def _choice(part: LearnerPart, study: Study, domain: pd.DataFrame | None) -> Cho
     steps = []
     folds = inner_folds(study, domain)
     if part.selection is not None:
-        steps.append(_selection(part.selection, _judge(part.selection, study, folds, None), study))
+        steps.append(_selection(part, part.selection, _judge(part.selection, study, folds, None), study))
     if part.search is not None:
         grown = traits_of(part.name).grown
         steps.append(_search(part, part.search, _judge(part.search, study, folds, grown), study.seed))
@@ -131,18 +132,26 @@ def _search(part: LearnerPart, search: Search, judge: Judge, seed: int) -> Any:
     return make(space, judge, draws=search.draws, seed=seed)
 
 
-def _selection(selection: Selection, judge: Judge, study: Study) -> Any:
+def _selection(part: LearnerPart, selection: Selection, judge: Judge, study: Study) -> Any:
     own = {group.name: group.covariates for group in study.validation.groups}
-    groups = selection.groups if selection.groups is not None else own
+    names = predictors(study) if part.covariates is None else part.covariates
+    # What a learner calls by name it cannot do without.
+    needed = named_covariates(part.keywords, names) if traits_of(part.name).by_name else ()
+    groups = {
+        name: tuple(each for each in held if each in names and each not in needed)
+        for name, held in (own if selection.groups is None else selection.groups).items()
+    }
+    groups = {name: held for name, held in groups.items() if held}
     if selection.method == "combination":
         return combination_selection(judge, groups)
+    start = (*needed, *(name for name in selection.start if name not in needed))
     if selection.method == "ranking":
         return ranking_selection(
             judge,
             units=groups,
             most_alike=selection.correlation,
-            start=selection.start,
+            start=start,
             sizes=None if selection.most is None else range(1, selection.most + 1),
             seed=study.seed,
         )
-    return forward_selection(judge, start=selection.start, units=groups, most=selection.most)
+    return forward_selection(judge, start=start, units=groups, most=selection.most)
