@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -25,16 +25,6 @@ def test_scales_are_learned_with_weights_too():
     np.testing.assert_array_equal(model[0].mean_, scaler.mean_)
     expected = Ridge(10.0).fit(scaler.transform(X), y, sample_weight=weights)
     np.testing.assert_allclose(model.predict(X), expected.predict(scaler.transform(X)))
-
-
-def test_balanced_weights_are_those_of_scikit_learn_times_those_of_the_rows():
-    X, y, weights = problem()
-    is_one = y > 1
-    mine = scaled(LogisticRegression(), balanced=True)
-    theirs = scaled(LogisticRegression(class_weight="balanced"))
-    for given in ({}, {"sample_weight": weights}):
-        found = [model.fit(X, is_one, **given).predict_proba(X) for model in (mine, theirs)]
-        np.testing.assert_allclose(*found, atol=1e-6)
 
 
 def test_a_copy_of_a_fitted_chain_learns_its_directions_anew():

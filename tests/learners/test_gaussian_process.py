@@ -9,7 +9,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteK
 from permagrid.learners.gaussian_process import GaussianProcess, Likelihood
 
 KERNELS = {
-    "squared_exponential": lambda lengths: RBF(lengths),
+    "squared_exponential": RBF,
     "matern_3_2": lambda lengths: Matern(lengths, nu=1.5),
     "matern_5_2": lambda lengths: Matern(lengths, nu=2.5),
 }

@@ -27,7 +27,7 @@ def test_the_gradient_is_that_of_the_loss(is_class, outputs):
 def test_the_loss_and_the_answer_are_those_of_scikit_learn():
     X, y, _ = problem()
     settings = {"activation": "tanh", "solver": "lbfgs", "alpha": 1.0, "max_iter": 5000, "max_fun": 50000}
-    theirs = MLPRegressor((4,), random_state=0, **settings).fit(X, y)
+    theirs = MLPRegressor(hidden_layer_sizes=(4,), random_state=0, **settings).fit(X, y)
     loss = Loss(X, y[:, np.newaxis], np.ones(60), (3, 4, 1), alpha=1.0, is_class=False)
     flat = np.concatenate(
         [part.ravel() for pair in zip(theirs.coefs_, theirs.intercepts_, strict=True) for part in pair]
@@ -39,7 +39,7 @@ def test_the_loss_and_the_answer_are_those_of_scikit_learn():
 
     # scikit-learn has one output for two classes; for three its loss is this one.
     classes = np.digitize(y, [0.5, 1.2])
-    theirs = MLPClassifier((4,), random_state=0, **settings).fit(X, classes)
+    theirs = MLPClassifier(hidden_layer_sizes=(4,), random_state=0, **settings).fit(X, classes)
     loss = Loss(X, np.eye(3)[classes], np.ones(60), (3, 4, 3), alpha=1.0, is_class=True)
     flat = np.concatenate(
         [part.ravel() for pair in zip(theirs.coefs_, theirs.intercepts_, strict=True) for part in pair]

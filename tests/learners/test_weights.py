@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
 from every_learner import ANY_COLUMNS, EVERY, FEW
 from permagrid.errors import PermagridError
 from permagrid.learners import build_learner, traits_of
+from permagrid.learners.training import balanced
 
 WEIGHED = [(name, task, count) for name, task, count in EVERY if traits_of(name).weights]
 NOT_TWICE = {
@@ -100,3 +104,12 @@ def test_a_learner_that_takes_no_weights_says_so(name):
 
 def test_only_neighbours_take_none():
     assert [name for name in ANY_COLUMNS if not traits_of(name).weights] == ["nearest_neighbours"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0.1, 9)), min_size=1, max_size=40))
+def test_balanced_classes_have_the_same_sum_of_weights(rows):
+    y, weights = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    found = balanced(y, weights)
+    sums = [found[y == one].sum() for one in np.unique(y)]
+    np.testing.assert_allclose(sums, weights.sum() / len(sums))
+    np.testing.assert_allclose(balanced(y, np.ones(len(y))), compute_sample_weight("balanced", y))

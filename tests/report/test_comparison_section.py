@@ -5,7 +5,7 @@ from made_evidence_summary import QUOTE, STUDY, made_pair
 
 from permagrid.report.comparison_figures import difference_figure, ordered_learners
 from permagrid.report.comparison_sections import comparison_section, verdict_sentences
-from permagrid.report.comparison_words import p_text, metric_of_tests, verdict
+from permagrid.report.comparison_words import metric_of_tests, p_text, verdict
 
 PAIRS = [
     made_pair("ridge", "knndm", -0.2, 0.1),

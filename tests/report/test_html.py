@@ -12,6 +12,8 @@ from permagrid.report.agreement_text import rank_words
 from permagrid.report.html import render_report, write_report
 from permagrid.report.metrics import quoted_row
 
+HOSTILE_WORDS = "<script>alert(1)</script>"
+
 
 class Page(HTMLParser):
     """Collect what a browser would load, link to, and show."""

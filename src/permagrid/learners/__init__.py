@@ -20,7 +20,7 @@ from permagrid.learners.chain import Chain, scaled
 from permagrid.learners.classes import ClassEncoder, ClassEncoding
 from permagrid.learners.prefixes import prefix_predictions
 from permagrid.learners.setting import LEARNERS, Setting, Task
-from permagrid.learners.table import build_learner
+from permagrid.learners.table import build_learner, keywords_for
 from permagrid.learners.traits import Traits, traits, traits_of
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "build_learner",
     "discriminant",
     "gaussian_process",
+    "keywords_for",
     "kriging",
     "linear",
     "neighbours",

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from permagrid.errors import PermagridError
@@ -27,8 +26,6 @@ class Chain(Pipeline):  # type: ignore[misc]
     directions
         For each column of the rows 1 where the prediction may only rise with it, -1 where it may only fall,
         0 where it is free. A step that makes several columns of one makes free ones.
-    balanced
-        Whether the last step is given weights of classes, by their inverse frequency.
     transform_input, memory, verbose
         As in `sklearn.pipeline.Pipeline`.
 
@@ -46,13 +43,12 @@ class Chain(Pipeline):  # type: ignore[misc]
         steps: Sequence[tuple[str, Any]],
         *,
         directions: Sequence[int] | None = None,
-        balanced: bool = False,
         transform_input: Any = None,
         memory: Any = None,
         verbose: bool = False,
     ) -> None:
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
-        self.directions, self.balanced = directions, balanced
+        self.directions = directions
 
     def fit(
         self,
@@ -79,10 +75,6 @@ class Chain(Pipeline):  # type: ignore[misc]
                 for name, step in self.steps
                 if has_fit_parameter(step, "sample_weight")
             }
-        if self.balanced:
-            given = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
-            weights = given * compute_sample_weight("balanced", y)
-            parameters[f"{self.steps[-1][0]}__sample_weight"] = weights
         super().fit(rows, y, **parameters)
         return self
 
@@ -103,6 +95,6 @@ class Chain(Pipeline):  # type: ignore[misc]
         return found
 
 
-def scaled(estimator: Any, *, balanced: bool = False) -> Chain:
+def scaled(estimator: Any) -> Chain:
     """Return an estimator of columns with mean 0 and standard deviation 1, as in its training rows."""
-    return Chain([("scale", StandardScaler()), ("learner", estimator)], balanced=balanced)
+    return Chain([("scale", StandardScaler()), ("learner", estimator)])

@@ -136,7 +136,6 @@ def with_classes(
         # Only what sees the target knows whether directions are wanted of more than two classes.
         wrapped = directions is not None and is_classifier(estimator)
         return Chain(steps, directions=directions) if wrapped else estimator
-    balanced = isinstance(estimator, Chain) and estimator.balanced
     columns = tuple(index for index, name in enumerate(covariates) if name in classes)
     names = tuple(covariates[index] for index in columns)
     most = None
@@ -144,4 +143,4 @@ def with_classes(
         estimator = estimator.set_params(**{_NATIVE: list(columns)})
         most = estimator.get_params().get("max_bins")
     encoder = ClassEncoder(columns, names=names, encoding=encoding, most=most)
-    return Chain([("classes", encoder), *steps], directions=directions, balanced=balanced)
+    return Chain([("classes", encoder), *steps], directions=directions)

@@ -110,7 +110,7 @@ def sigmoid(scores: Float, is_one: NDArray[np.bool_], weights: Float) -> tuple[f
     Examples
     --------
     >>> slope, intercept = sigmoid(np.array([-1.0, 1.0]), np.array([False, True]), np.ones(2))
-    >>> bool(abs(intercept) < 1e-9), round(1 / (1 + np.exp(-slope)), 3)
+    >>> bool(abs(intercept) < 1e-9), round(float(1 / (1 + np.exp(-slope))), 3)
     (True, 0.667)
     """
     ones, rest = float(weights[is_one].sum()), float(weights[~is_one].sum())

@@ -59,7 +59,8 @@ def prefix_predictions(fitted: Any, rows: Float, counts: Sequence[int]) -> dict[
     --------
     >>> from permagrid.learners import build_learner
     >>> X, y = np.arange(20.0)[:, np.newaxis], np.arange(20.0)
-    >>> large, small = (build_learner("random_forest", "value", 0, {"n_estimators": n}).fit(X, y) for n in (9, 4))
+    >>> large = build_learner("random_forest", "value", 0, {"n_estimators": 9}).fit(X, y)
+    >>> small = build_learner("random_forest", "value", 0, {"n_estimators": 4}).fit(X, y)
     >>> bool((prefix_predictions(large, X, [4])[4] == small.predict(X)).all())
     True
     """

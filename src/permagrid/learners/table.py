@@ -9,6 +9,27 @@ from permagrid.learners.setting import LEARNERS, Setting, Task
 from permagrid.learners.traits import traits_of
 
 
+def keywords_for(keywords: Mapping[str, Any], covariates: Sequence[str]) -> dict[str, Any]:
+    """Return keywords of a learner that sees some of its covariates only, without directions of the others.
+
+    Parameters
+    ----------
+    keywords
+        Keywords of a learner, such as ``monotone``, covariate -> direction.
+    covariates
+        What it sees.
+
+    Examples
+    --------
+    >>> keywords_for({"max_depth": 3, "monotone": {"air": 1, "snow": 1}}, ["air"])
+    {'max_depth': 3, 'monotone': {'air': 1}}
+    """
+    kept = dict(keywords)
+    if isinstance(kept.get("monotone"), Mapping):
+        kept["monotone"] = {name: way for name, way in kept["monotone"].items() if name in covariates}
+    return kept
+
+
 def build_learner(
     name: str,
     task: Task,

@@ -19,7 +19,7 @@ def training(
 ) -> tuple[Float, NDArray[Any], Float]:
     """Return rows, target and weights of the rows that have any; a classifier is told its ``classes_``.
 
-    A parameter ``class_weight`` of the estimator is part of the weights.
+    A parameter ``class_weight`` of the estimator, ``balanced`` or class -> weight, is part of the weights.
 
     Parameters
     ----------
@@ -46,9 +46,25 @@ def training(
     estimator.classes_ = np.unique(y)
     if len(estimator.classes_) < 2:
         raise ValueError(f"the classifier needs two classes, and finds one class: {y[:1]}")
-    if (balance := getattr(estimator, "class_weight", None)) is not None:
-        weights = weights * compute_sample_weight(balance, y)
+    class_weight = getattr(estimator, "class_weight", None)
+    if class_weight == "balanced":
+        weights = balanced(y, weights)
+    elif class_weight is not None:
+        weights = weights * compute_sample_weight(class_weight, y)
     return X, y, weights
+
+
+def balanced(y: NDArray[Any], weights: Float) -> Float:
+    """Return weights of rows of which every class has the same sum, and all as much as before.
+
+    Examples
+    --------
+    >>> balanced(np.array([0, 0, 0, 1]), np.ones(4)).round(3).tolist()
+    [0.667, 0.667, 0.667, 2.0]
+    """
+    _, numbers = np.unique(y, return_inverse=True)
+    sums = np.bincount(numbers, weights)
+    return np.asarray(weights * (sums.sum() / (len(sums) * sums))[numbers])
 
 
 def asked(estimator: Any, X: Float, *, finite: Finite = True) -> Float:

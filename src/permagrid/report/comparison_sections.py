@@ -8,7 +8,7 @@ import pandas as pd
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import words
 from permagrid.report.comparison_figures import difference_figure, ordered_learners
-from permagrid.report.comparison_words import LEVEL, VERDICTS, p_text, metric_of_tests, verdict
+from permagrid.report.comparison_words import LEVEL, VERDICTS, metric_of_tests, p_text, verdict
 from permagrid.report.fold_names import fold_order, fold_phrase, fold_title
 from permagrid.report.metrics import METRICS, ScoreFormat, main_metric, score_format
 from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section
@@ -93,8 +93,9 @@ def verdict_sentences(pairs: Pairs, metric: str, folds: str, reference: str, uni
     --------
     >>> one = {"learner": "ridge", "folds": "site", "metric": "rmse", "difference": 0.25, "reason": "",
     ...        "score": 1.25, "difference_interval": [0.1, 0.4], "p_holm": 0.01}
-    >>> print(*verdict_sentences([one], "rmse", "site", "mean", "degC"))
-    Under folds by site no learner is better than the mean by more than chance. Worse: ridge (+0.25 °C).
+    >>> said, = verdict_sentences([one], "rmse", "site", "mean", "1")
+    >>> said
+    'Under folds by site no learner is better than the mean by more than chance. Worse: ridge (+0.250).'
     """
     rows = [item for item in pairs if item["metric"] == metric and item["folds"] == folds]
     form = _form(rows, unit)

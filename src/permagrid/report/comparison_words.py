@@ -75,8 +75,8 @@ def p_text(p: float | None) -> str:
 
     Examples
     --------
-    >>> p_text(0.0312), p_text(0.00002), p_text(1.0), p_text(None)
-    ('0.031', '< 0.001', '1.0', '–')
+    >>> p_text(0.0312), p_text(0.00002).split(), p_text(1.0), p_text(None)
+    ('0.031', ['<', '0.001'], '1.0', '–')
     """
     if p is None:
         return "–"

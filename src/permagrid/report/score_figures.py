@@ -180,7 +180,8 @@ def roc_figure(predictions: pd.DataFrame) -> Figure:
     left.set(title="ROC curve", xlabel="False-alarm rate [1]", ylabel="Hit rate [1]")
     right.set(title="Reliability", xlabel="Predicted probability [1]", ylabel="Observed frequency [1]")
     left.legend(loc="lower right")
-    right.legend(loc="upper left")
+    if len(schemes) <= 4:  # of more, names would lie on the curves; the colours are those of the left
+        right.legend(loc="upper left")
     return figure
 
 
