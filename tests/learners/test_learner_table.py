@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from every_learner import ANY_COLUMNS, EVERY, FEW
 from permagrid.errors import PermagridError
-from permagrid.learners import LEARNERS, build_learner, traits_of
+from permagrid.learners import LEARNERS, build_learner, keywords_for, traits_of
 
 PARAMETERS = ("name", "task", "n_classes")
 
@@ -305,3 +305,14 @@ def test_fewer_rows_than_neighbours_are_all_of_them():
     X, y = np.arange(3.0)[:, np.newaxis], np.array([1.0, 2.0, 6.0])
     model = build_learner("nearest_neighbours", "value", 0, {"n_neighbors": 10}).fit(X, y)
     np.testing.assert_allclose(model.predict(X), 3.0)
+
+
+def test_keywords_for_fewer_covariates_leave_out_the_directions_of_the_others():
+    said = {"n_estimators": 5, "monotone": {"air": 1, "snow": -1}}
+    X, y = problem(None)
+    for covariates, left in ((["a", "air"], {"air": 1}), (["a", "b"], {})):
+        keywords = keywords_for(said, covariates)
+        assert keywords == {"n_estimators": 5, "monotone": left}
+        build_learner("random_forest", "value", 0, keywords, covariates=covariates).fit(X[:, :2], y)
+    assert said["monotone"] == {"air": 1, "snow": -1}
+    assert keywords_for({"C": 1.0}, ["a"]) == {"C": 1.0}

@@ -127,6 +127,7 @@ def _learners(study: Study) -> Iterator[Finding]:
 def _learners_settings(study: Study) -> Iterator[Finding]:
     """Yield keywords that are of the right type and yet out of their range, as the learner says itself."""
     for index, part in enumerate(study.learners):
+        names = part.covariates or predictors(study)
         if LEARNERS.faults(part.name, part.keywords):
             continue
         try:
@@ -135,7 +136,8 @@ def _learners_settings(study: Study) -> Iterator[Finding]:
                 study.target.kind,
                 study.seed,
                 part.keywords,
-                covariates=part.covariates or predictors(study),
+                covariates=names,
+                classes=[c.name for c in study.covariates if c.kind == "class" and c.name in names],
                 encoding=part.classes,
             )
         except PermagridError as error:
@@ -289,7 +291,7 @@ RULES: tuple[Rule, ...] = (
     _rule(input_faults, whole="covariates"),
     _rule(year_faults, usable="covariates", whole="epochs"),
     _rule(_learners, usable="learners"),
-    _rule(_learners_settings, whole="target", usable="learners"),
+    _rule(_learners_settings, whole="target covariates", usable="learners"),
     _rule(_learners_covariates, whole="covariates", usable="learners"),
     _rule(_choices, whole="target covariates validation", usable="learners"),
     _rule(_folds, usable="validation"),

@@ -58,11 +58,11 @@ def linear_support_vectors(
 
 
 @LEARNERS.register
-@traits(space={"C": (1.0, 10.0, 100.0), "gamma": (0.01, 0.05, 0.2)}, weights=True)
+@traits(space={"C": (0.3, 1.0, 10.0), "gamma": (0.003, 0.01, 0.03, 0.1)}, weights=True)
 def support_vectors(
     setting: Setting,
     *,
-    C: float = 10.0,
+    C: float = 1.0,
     gamma: float | None = None,
     epsilon: float | None = None,
     class_weight: Balance = None,

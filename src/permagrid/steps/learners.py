@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from permagrid.errors import PermagridError
-from permagrid.learners import build_learner
+from permagrid.learners import build_learner, keywords_for
 from permagrid.learners.nested import named_covariates
 from permagrid.learners.traits import traits_of
 from permagrid.steps.inputs import predictors
@@ -82,7 +82,7 @@ def _build(
         part.name,
         task,
         seed,
-        dict(keywords),
+        keywords_for(dict(keywords), covariates),
         covariates=covariates,
         classes=tuple(name for name in classes if name in covariates),
         encoding=part.classes,
