@@ -54,8 +54,7 @@ def test_the_forest_is_as_good_as_stated_and_better_than_the_linear_floor(summar
 def test_what_a_group_of_covariates_brings_is_told_for_sites_and_blocks(summary):
     gains = [gain for gain in summary["covariate_groups"] if gain["metric"] == "rmse"]
     assert {(gain["group"], gain["folds"]) for gain in gains} == {
-        ("palaeoclimate", "site"),
-        ("palaeoclimate", "block_500km"),
+        ("palaeoclimate", folds) for folds in ("site", "knndm", "block_500km")
     }
     for gain in gains:
         low, high = gain["change_interval"]
@@ -64,8 +63,9 @@ def test_what_a_group_of_covariates_brings_is_told_for_sites_and_blocks(summary)
 
 
 def test_every_map_is_a_cog_of_plausible_ground_temperatures(summary, out):
-    assert len(summary["products"]) == 8
-    for product in summary["products"]:
+    products = [each for each in summary["products"] if each["variable"].endswith("temperature")]
+    assert (len(products), len(summary["products"])) == (8, 40)
+    for product in products:
         path = out / product["path"]
         assert cog_validate(path, strict=True) == (True, [], [])
         with rasterio.open(path) as raster:
@@ -81,6 +81,13 @@ def test_the_map_agrees_in_rank_with_the_permafrost_fraction(summary):
     # Cold ground, much permafrost.
     assert entry["value"] < -0.8
     assert entry["n"] > 20_000
+
+
+def test_the_folds_to_quote_resemble_the_map_and_most_of_the_map_is_inside(summary):
+    distances = {each["name"]: each["wasserstein_km"] for each in summary["folds"]}
+    assert summary["quote"]["folds"] == "knndm"
+    assert distances["knndm"] < distances["site"] < distances["random"]
+    assert 0.4 < summary["applicability"]["inside_share"]["all"] <= 1.0
 
 
 def test_no_site_is_in_train_and_test(out):

@@ -27,7 +27,7 @@ def test_the_table_is_what_the_command_prints(page: str, capsys: pytest.CaptureF
 
 
 def test_the_examples_of_studies_are_understood(page: str) -> None:
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.M | re.S)
+    block = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.M | re.S)[0]
     entries = YAML(typ="safe", pure=True).load(block)["covariates"]
     assert len(entries) == 7
     for entry in entries:

@@ -9,14 +9,19 @@ import pytest
 import xarray as xr
 from odc.geo.xr import xr_coords
 
+from every_learner import FEW
 from permagrid.errors import PermagridError
 from permagrid.grid import make_geobox
-from permagrid.learners import LEARNERS, build_learner
+from permagrid.learners import build_learner
 from permagrid.prediction import predict_blocks, row_wise
 
 ROWS, COLUMNS = 301, 197
 NAMES = ("cold", "wet", "high")
-FEW = {"random_forest": {"n_estimators": 9}, "gradient_boosting": {"max_iter": 12}}
+SOME = (
+    *("random_forest", "gradient_boosting", "climate_linear"),
+    *("support_vectors", "additive_model", "nearest_neighbours"),
+)
+"""One learner of each kind of arithmetic; that none looks at the rows beside a row is tested of all."""
 TASKS = [("value", None), ("class", 2), ("class", 3)]
 
 
@@ -56,7 +61,7 @@ def whole_map(predict, stack, **keywords):
 
 
 @pytest.mark.parametrize(("task", "n_classes"), TASKS)
-@pytest.mark.parametrize("name", LEARNERS.names())
+@pytest.mark.parametrize("name", SOME)
 def test_blocks_and_workers_change_no_byte(name, task, n_classes, stack):
     model = fitted(name, task, n_classes)
     keywords = {"outputs": n_classes or 1, "valid_range": (-2.0, 1.0)}
@@ -179,7 +184,7 @@ def test_cells_of_an_unknown_class_are_left_out_and_counted(classed, block, work
 
 
 @pytest.mark.parametrize("encoding", ["one_hot", None])
-@pytest.mark.parametrize("name", LEARNERS.names())
+@pytest.mark.parametrize("name", SOME)
 def test_blocks_and_workers_change_no_byte_of_a_map_of_classes(name, encoding, classed):
     random = np.random.default_rng(1)
     X = np.stack(

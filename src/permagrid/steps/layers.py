@@ -16,7 +16,7 @@ from rasterio.windows import Window
 from permagrid.files import sha256_of
 from permagrid.prediction.blocks import Block
 from permagrid.products.geotiff import write_cog
-from permagrid.products.legend import Legend
+from permagrid.products.legend import CLASS_NODATA, Legend
 from permagrid.products.scratch import open_scratch
 from permagrid.products.styles import write_styles
 from permagrid.progress import Advance
@@ -24,7 +24,7 @@ from permagrid.rundir import RunDir
 from permagrid.study import Study
 
 COUNTS = ("cells", "clipped_cells", "unseen_class_cells")
-"""Tags of a map that say how many cells were predicted, how many of them were brought back into the valid
+"""Tags of a map that say how many cells hold a value, how many of them were brought back into the valid
 range, and how many were left out because of a class that no training row had."""
 UNSEEN = "unseen_classes"
 """Tag of a map that says which classes those were, where there are any: JSON, covariate -> class -> cells."""
@@ -142,18 +142,22 @@ class Atlas:
         """Write blocks into scratch rasters, and finish these as products."""
         scratch = {name: self._rundir.work / f".{path.stem}.partial.tif" for name, path in paths.items()}
         counts, unseen = np.zeros(len(COUNTS), dtype=int), Counter[tuple[str, float]]()
+        cells = dict.fromkeys(scratch, 0)
         try:
             with ExitStack() as files:
                 rasters = [self._open(files, scratch[sheet.variable], sheet) for sheet in sheets]
                 for number, part in enumerate(blocks, 1):
                     window = Window.from_slices(*part.window)
                     for sheet, raster in zip(sheets, rasters, strict=True):
-                        raster.write(sheet.take(part.values), 1, window=window)
+                        values = sheet.take(part.values)
+                        raster.write(values, 1, window=window)
+                        cells[sheet.variable] += _held(sheet, values)
                     counts += (part.valid, part.clipped, part.unseen)
                     unseen.update(part.unseen_classes)
                     finished(number)
-            tags = dict(zip(COUNTS, map(str, counts.tolist()), strict=True)) | _unseen_tag(unseen)
+            shared = dict(zip(COUNTS, map(str, counts.tolist()), strict=True)) | _unseen_tag(unseen)
             for sheet in sheets:
+                tags = {**shared, COUNTS[0]: str(cells[sheet.variable])}
                 self._finish(scratch[sheet.variable], paths[sheet.variable], sheet, epoch, tags)
         finally:
             for path in scratch.values():
@@ -175,6 +179,13 @@ class Atlas:
             valid_range=sheet.valid_range,
             tags={"study": study.study, "licence": study.metadata.licence, **tags},
         )
+
+
+def _held(sheet: Sheet, values: Any) -> int:
+    """Return how many cells hold a value."""
+    return int(
+        np.sum(values != CLASS_NODATA) if sheet.legend.kind == "classes" else np.isfinite(values).sum()
+    )
 
 
 def _finished(path: Path, sheet: Sheet, epoch: str) -> Map:
