@@ -40,6 +40,8 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/prediction_memory.py
 	@$(BIN)/python benchmarks/terrain_local.py
 	@$(BIN)/python benchmarks/terrain_compound.py
+	@$(BIN)/python benchmarks/applicability.py
+	@$(BIN)/python benchmarks/comparison.py
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

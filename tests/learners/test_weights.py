@@ -92,7 +92,9 @@ def test_equal_weights_are_none(name, task, n_classes):
         pytest.skip("rows are drawn in another way where they have weights")
     X, y = problem(n_classes)
     weighed, plain = fitted(name, task, X, y, np.ones(len(X))), fitted(name, task, X, y)
-    np.testing.assert_allclose(weighed(X), plain(X), rtol=1e-6, atol=1e-6)
+    # A network ends where its gradient is small, and rounding leads it there by another way.
+    near = 1e-4 if name == "multilayer_perceptron" else 1e-6
+    np.testing.assert_allclose(weighed(X), plain(X), rtol=near, atol=near)
 
 
 @pytest.mark.parametrize("name", [name for name in ANY_COLUMNS if not traits_of(name).weights])

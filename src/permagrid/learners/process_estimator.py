@@ -89,6 +89,7 @@ class ProcessRegressor(RegressorMixin, _ProcessEstimator):  # type: ignore[misc]
         sample_weight
             Weights of the rows; all the same if left out.
         """
+        X, y, sample_weight = _in_order(X, y, sample_weight)
         rows, values = self._rows(X, sample_weight), np.asarray(y, dtype=float)
 
         def misfit(said: Float, coefficients: Float) -> tuple[Float, Float]:
@@ -137,6 +138,7 @@ class ProcessClassifier(ClassifierMixin, _ProcessEstimator):  # type: ignore[mis
         sample_weight
             Weights of the rows; all the same if left out.
         """
+        X, y, sample_weight = _in_order(X, y, sample_weight)
         rows = self._rows(X, sample_weight)
         self.classes_, index = np.unique(np.asarray(y), return_inverse=True)
         many, weights = len(self.classes_), rows.weights
@@ -201,3 +203,14 @@ def _straight(x: Float, y: Float, weights: Float) -> tuple[float, float]:
     spread = np.sum((x - middle_x) ** 2 * weights)
     slope = np.sum((x - middle_x) * (y - middle_y) * weights) / spread if spread > 0 else 0.0
     return float(middle_y - slope * middle_x), float(slope)
+
+
+def _in_order(
+    X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[Float, Float, Float | None]:
+    """Return rows in an order of their own: sums in another order may lead to another of two near optima."""
+    rows, target = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
+    weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    keys = [*rows.T, target] if weights is None else [*rows.T, target, weights]
+    order = np.lexsort(keys[::-1])
+    return rows[order], target[order], None if weights is None else weights[order]

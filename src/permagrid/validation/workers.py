@@ -49,7 +49,10 @@ class Workers:
 
     Notes
     -----
-    Fits of small learners hold Python's lock for most of their time, so threads wait for each other.
+    Fits of small learners hold Python's lock for most of their time, so threads wait for each other. Sixteen
+    classifiers on 800 rows of 20 covariates, on two cores, are 1.4 times as fast as one after the other with
+    two threads and 1.7 times with two processes; forests alone 1.4 and 2.0 times, all without forests and
+    boosting libraries 1.1 and 2.0 times (``benchmarks/workers.py``). Two processes start in 2 to 3 s.
 
     Examples
     --------
