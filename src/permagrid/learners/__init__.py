@@ -18,7 +18,6 @@ from permagrid.learners import (
 )
 from permagrid.learners.chain import Chain, scaled
 from permagrid.learners.classes import ClassEncoder, ClassEncoding
-from permagrid.learners.prefixes import prefix_predictions
 from permagrid.learners.setting import LEARNERS, Setting, Task
 from permagrid.learners.table import build_learner, keywords_for
 from permagrid.learners.traits import Traits, traits, traits_of
@@ -42,7 +41,6 @@ __all__ = [
     "linear",
     "neighbours",
     "network",
-    "prefix_predictions",
     "process",
     "process_kudryavtsev",
     "process_residual",

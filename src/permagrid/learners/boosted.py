@@ -1,5 +1,6 @@
 """Boosted trees of LightGBM and XGBoost as estimators: one thread, one answer."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -14,7 +15,7 @@ from permagrid.learners.training import asked, training
 Float = NDArray[np.float64]
 
 
-class _Boosted(BaseEstimator):  # type: ignore[misc]
+class _Boosted(BaseEstimator, ABC):  # type: ignore[misc]
     """What boosted trees of both libraries have in common.
 
     Missing values are allowed, in columns of classes too: there they stand for a class never seen.
@@ -54,13 +55,13 @@ class _Boosted(BaseEstimator):  # type: ignore[misc]
         self.categorical_features, self.monotonic_cst = categorical_features, monotonic_cst
         self.class_weight = class_weight
 
+    @abstractmethod
     def _train(self, rows: Float, target: Float, weights: Float, classes: int) -> Any:
         """Return what the library trains; `classes` is 0 for values."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _raw(self, rows: Float, trees: int) -> Float:
         """Return values, or the probability of the second class, or of each, by the first trees alone."""
-        raise NotImplementedError
 
     def _fit(self, X: Float, y: NDArray[Any], sample_weight: Float | None, *, is_class: bool) -> None:
         X, y, weights = training(self, X, y, sample_weight, finite="allow-nan")

@@ -5,13 +5,15 @@ from typing import Any, Literal
 from sklearn.ensemble import (
     AdaBoostClassifier,
     AdaBoostRegressor,
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from permagrid.learners.quick_forests import (
+    QuickExtraTreesClassifier,
+    QuickExtraTreesRegressor,
+    QuickForestClassifier,
+    QuickForestRegressor,
+)
 from permagrid.learners.ranges import (
     Balance,
     Directions,
@@ -129,8 +131,8 @@ def random_forest(
     for_classes_only("random_forest", setting, class_weight=class_weight)
     keywords["monotonic_cst"] = directions("random_forest", setting, monotone)
     if setting.task == "value":
-        return RandomForestRegressor(**{"max_features": 1 / 3, **keywords})
-    return RandomForestClassifier(**{"max_features": "sqrt", **keywords}, class_weight=class_weight)
+        return QuickForestRegressor(**{"max_features": 1 / 3, **keywords})
+    return QuickForestClassifier(**{"max_features": "sqrt", **keywords}, class_weight=class_weight)
 
 
 @LEARNERS.register
@@ -183,8 +185,8 @@ def extra_trees(
     for_classes_only("extra_trees", setting, class_weight=class_weight)
     keywords["monotonic_cst"] = directions("extra_trees", setting, monotone)
     if setting.task == "value":
-        return ExtraTreesRegressor(**{"max_features": 1.0, **keywords})
-    return ExtraTreesClassifier(**{"max_features": "sqrt", **keywords}, class_weight=class_weight)
+        return QuickExtraTreesRegressor(**{"max_features": 1.0, **keywords})
+    return QuickExtraTreesClassifier(**{"max_features": "sqrt", **keywords}, class_weight=class_weight)
 
 
 @LEARNERS.register

@@ -65,10 +65,11 @@ def degree_days(wave: Wave, *, days: float = YEAR_DAYS) -> DegreeDays:
     """
     level, swing = broadcast(wave.mean, wave.amplitude)
     # Of each side what is small is found by itself, not as the difference of two large numbers.
-    return DegreeDays(_above(-level, swing, days), _above(level, swing, days))
+    return DegreeDays(degree_days_above(-level, swing, days), degree_days_above(level, swing, days))
 
 
-def _above(level: Float, swing: Float, days: float) -> Float:
+def degree_days_above(level: Float, swing: Float, days: float) -> Float:
+    """Return the degree days above 0 °C of a sinusoid, from mean and amplitude of one shape."""
     crosses = swing > np.abs(level)
     half = np.arccos(np.divide(-level, swing, out=np.zeros(level.shape), where=crosses))
     crossing = np.maximum(level * half + swing * np.sin(half), 0.0) * (days / np.pi)

@@ -122,11 +122,18 @@ def fit(candidate: Candidate, table: pd.DataFrame) -> Fitted:
     if candidate.weigh is None:
         estimator = estimator.fit(rows, values)
     else:
-        estimator = estimator.fit(rows, values, sample_weight=_weights(candidate.weigh, table))
+        estimator = estimator.fit(rows, values, sample_weight=weights_of(candidate.weigh, table))
     return Fitted(estimator, choice, tuple(name for name in candidate.classes if name in choice.covariates))
 
 
-def _weights(weigh: Weigh, table: pd.DataFrame) -> Float:
+def weights_of(weigh: Weigh, table: pd.DataFrame) -> Float:
+    """Return the weights of training rows, of mean 1.
+
+    Raises
+    ------
+    PermagridError
+        If they are not positive numbers, one per row.
+    """
     weights = np.asarray(weigh(table), dtype=float)
     if weights.shape != (len(table),) or not (np.isfinite(weights) & (weights > 0)).all():
         raise PermagridError(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from permagrid.errors import PermagridError
 from permagrid.validation.candidate import Candidate, Fitted, fit
+from permagrid.validation.importance_fitted import impurity
 from permagrid.validation.inner_folds import FoldsSpec
 from permagrid.validation.objective import Objective
 from permagrid.validation.pieces import Pieces
@@ -115,15 +115,11 @@ class Impurity:
 
 
 def _importances(fitted: Fitted, rows: pd.DataFrame) -> list[float]:
-    """Return the importance of each covariate, of one in several columns the sum of theirs."""
-    steps = [step for _, step in getattr(fitted.estimator, "steps", [("", fitted.estimator)])]
-    told = getattr(steps[-1], "feature_importances_", None)
+    told = impurity(fitted, rows)
     if told is None:
+        name = type(getattr(fitted.estimator, "steps", [("", fitted.estimator)])[-1][1]).__name__
         raise PermagridError(
-            f"ranking by impurity needs a learner of trees that tells its importances, and "
-            f"{type(steps[-1]).__name__} does not; rank by permutation"
+            f"ranking by impurity needs a learner of trees that tells its importances, and {name} does not; "
+            "rank by permutation"
         )
-    columns = rows[list(fitted.covariates)].to_numpy(float)
-    widths = [step.widths(columns) for step in steps[:-1] if hasattr(step, "widths")]
-    starts = np.cumsum([0, *(widths[0] if widths else [1] * len(fitted.covariates))])
-    return [float(told[first:end].sum()) for first, end in pairwise(starts)]
+    return told

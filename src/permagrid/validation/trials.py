@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from sklearn import config_context
 
 from permagrid.errors import PermagridError
-from permagrid.validation.candidate import Candidate
-from permagrid.validation.candidate import _weights as weights_of
+from permagrid.validation.candidate import Candidate, weights_of
 from permagrid.validation.folds import Folds
 from permagrid.validation.inner_folds import FoldsSpec
 from permagrid.validation.objective import Objective, Score

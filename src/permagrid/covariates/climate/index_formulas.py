@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
+from permagrid.physics.sinusoid import degree_days_above
 
 MONTH_DAYS = np.array([31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 """Mean days of January to December."""
@@ -154,12 +155,7 @@ def degree_days_of_sinusoid(
     level, swing = np.broadcast_arrays(
         sign * np.asarray(mean, dtype=float), np.asarray(amplitude, dtype=float)
     )
-    crosses = swing > np.abs(level)
-    ratio = np.divide(-level, swing, out=np.zeros(level.shape), where=crosses)
-    half = np.arccos(ratio)
-    crossing = (level * half + swing * np.sin(half)) * (days / np.pi)
-    found = np.where(crosses, crossing, np.maximum(level, 0.0) * days)
-    return np.where(swing >= 0, found, np.nan)
+    return np.asarray(degree_days_above(level, swing, days))
 
 
 def sinusoid_of_months(monthly: ArrayLike, days: ArrayLike) -> tuple[Float, Float]:
