@@ -149,23 +149,17 @@ class BeliefMaker:
         )
 
     def _sheet(self, number: int, variable: str) -> Sheet:
+        study = self._study
         is_error = variable == "expected_error"
-        unit = self._study.target.unit if is_error and self._study.target.kind == "value" else "1"
-        highest = {
-            "dissimilarity_index": 2.0 * self._belief.area.threshold,
-            "local_point_density": float(len(self._belief.area.training.di)),
-            # As single precision has it, in which the map is written.
-            "expected_error": float(
-                np.nextafter(np.float32(self._belief.error.errors.max()), np.float32(np.inf))
-            ),
-        }.get(variable, 1.0)
-        valid_range = (0.0, max(highest, 1e-6))
-        legend = legend_for(variable, unit=unit, valid_range=valid_range)
-        take = partial(_inside, number) if legend.kind == "classes" else partial(_layer, number)
-        shown = (
-            (0.0, float("inf")) if variable in ("dissimilarity_index", "local_point_density") else valid_range
+        unit = study.target.unit if is_error and study.target.kind == "value" else "1"
+        # As single precision has it, in which the map is written.
+        worst = np.nextafter(np.float32(self._belief.error.errors.max()), np.float32(np.inf))
+        highest = {"expected_error": max(float(worst), 1e-6), "area_of_applicability": 1.0}.get(
+            variable, np.inf
         )
-        return Sheet(variable, unit, legend, shown, legend.title, take)
+        legend = legend_for(variable, unit=unit, valid_range=(0.0, highest) if is_error else None)
+        take = partial(_inside, number) if legend.kind == "classes" else partial(_layer, number)
+        return Sheet(variable, unit, legend, (0.0, highest), legend.title, take)
 
 
 def _layer(number: int, values: Any) -> Float:
