@@ -10,6 +10,7 @@ import rasterio
 
 from permagrid.files import sha256_of
 from permagrid.run import run
+from permagrid.steps.inputs import input_files
 from permagrid.study import parse_study
 from small_study import EPOCHS, small_study
 
@@ -137,6 +138,12 @@ def test_a_second_run_chooses_nothing_anew_and_workers_change_no_byte(out, small
     alone = run(parse_study(choosy_study()), tmp_path / "alone", data=small_world, workers=1, block=29)
     for path in before:
         assert sha256_of(alone / path.relative_to(out)) == before[path][0], path.name
+
+
+def test_polygons_of_folds_are_an_input_of_the_study(small_world):
+    study = choosy_study()
+    study["validation"]["folds"].append({"method": "region", "path": "regions.gpkg"})
+    assert small_world / "regions.gpkg" in input_files(parse_study(study), small_world)
 
 
 def test_without_applicability_there_are_no_such_maps(small_world, tmp_path):

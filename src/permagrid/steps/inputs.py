@@ -132,6 +132,9 @@ def input_files(study: Study, root: Path) -> list[Path]:
     for covariate in covariates_of(study).values():
         files.update(covariate_files(covariate, study, root))
     files.update(root / reference.path for reference in study.references)
+    for folds in study.validation.folds:
+        if folds.keywords.get("path"):
+            files.add(root / str(folds.keywords["path"]))
     if study.grid.mask is not None:
         files.add(root / study.grid.mask.path)
     if study.truth is not None:
