@@ -11,7 +11,7 @@ from sklearn.utils import assert_all_finite
 
 from permagrid.learners.additive_terms import Part, Term, classes_of, design_of, part_of
 from permagrid.learners.ranges import Balance, above_zero, at_least, for_classes_only
-from permagrid.learners.row_wise import logistic, shares
+from permagrid.learners.row_wise import probabilities
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.smoothing import Binomial, Criterion, Gaussian, chosen
 from permagrid.learners.splines import Knots
@@ -271,12 +271,7 @@ class AdditiveClassifier(ClassifierMixin, _Additive):  # type: ignore[misc]
 
     def predict_proba(self, X: Float) -> Float:
         """Return probabilities of the classes, shape ``(n, classes)``."""
-        scores = self.decision_function(X)
-        if scores.ndim > 1:
-            # Log odds of -700 keep a row that no class claims from dividing by 0.
-            return shares([logistic(np.maximum(column, -700.0)) for column in scores.T])
-        probability = logistic(scores)
-        return np.stack([1.0 - probability, probability], axis=1)
+        return probabilities(self.decision_function(X))
 
     def predict(self, X: Float) -> NDArray[Any]:
         """Return the likeliest classes, shape ``(n,)``."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.model_selection import StratifiedKFold
 
-from permagrid.learners.row_wise import logistic, shares
+from permagrid.learners.row_wise import logistic, probabilities
 from permagrid.learners.training import asked, training
 
 Float = NDArray[np.float64]
@@ -79,12 +79,7 @@ class PlattScaled(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: 
 
     def predict_proba(self, X: Float) -> Float:
         """Return probabilities of the classes, shape ``(n, classes)``."""
-        scores = self.decision_function(X)
-        if scores.ndim > 1:
-            # Log odds of -700 keep a row that no machine claims from dividing by 0.
-            return shares([logistic(np.maximum(column, -700.0)) for column in scores.T])
-        probability = logistic(scores)
-        return np.stack([1.0 - probability, probability], axis=1)
+        return probabilities(self.decision_function(X))
 
     def predict(self, X: Float) -> NDArray[Any]:
         """Return the likeliest classes, shape ``(n,)``."""

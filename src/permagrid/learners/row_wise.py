@@ -149,3 +149,25 @@ def layer(rows: Float, weights: Float, intercepts: Float) -> Float:
             for output in range(weights.shape[1]):
                 out[row, output] += here * weights[column, output]
     return out
+
+
+def probabilities(log_odds: Float) -> Float:
+    """Return probabilities of classes, shape ``(n, classes)``, from log odds.
+
+    Parameters
+    ----------
+    log_odds
+        Of the second of two classes, shape ``(n,)``, or of each of more against the rest, shape
+        ``(n, classes)``.
+
+    Examples
+    --------
+    >>> probabilities(np.array([0.0, 800.0]))
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    """
+    if log_odds.ndim > 1:
+        # Log odds of -700 keep a row that no class claims from dividing by 0.
+        return shares([logistic(np.maximum(column, -700.0)) for column in log_odds.T])
+    second = logistic(log_odds)
+    return np.stack([1.0 - second, second], axis=1)
