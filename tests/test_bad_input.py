@@ -706,6 +706,22 @@ def group_with_an_unknown_covariate(study: Study, folder: Path) -> None:
     study["validation"]["groups"] = [{"name": "terrain", "covariates": ["slope", "hills"]}]
 
 
+@bad("validation.group_learner: 'random_forests' is not among the learners of this study: did you mean")
+def groups_of_a_learner_that_is_not_there(study: Study, folder: Path) -> None:
+    study["validation"]["groups"] = [{"name": "terrain", "covariates": ["slope"]}]
+    study["validation"]["group_learner"] = "random_forests"
+
+
+@bad("learners[0].search.trials.trees (random_forest): ")
+def unknown_keyword_of_trials(study: Study, folder: Path) -> None:
+    study["learners"][0]["search"] = {"trials": {"trees": 10}}
+
+
+@bad("min_samples_leaf is searched, and cannot be held in all trials")
+def keyword_that_is_searched_and_held(study: Study, folder: Path) -> None:
+    study["learners"][0]["search"] = {"trials": {"min_samples_leaf": 5}}
+
+
 @bad("channel_order is 40, which nothing in a grid of ")
 def order_that_no_stream_can_have(study: Study, folder: Path) -> None:
     study["covariates"].append({"name": "above", "method": "channel_network_distance", "channel_order": 40})

@@ -44,6 +44,8 @@ def choosy_study() -> dict:
         },
         {"name": "climate_linear", "covariates": ["bio1", "snow_depth"]},
     ]
+    study["validation"]["groups"] = [{"name": "snow", "covariates": ["snow_depth"]}]
+    study["validation"]["group_learner"] = "climate_linear"
     study["products"] = {"learner": "choosy"}
     return study
 
@@ -100,6 +102,14 @@ def test_the_other_learner_is_compared_with_that_of_the_map_on_the_same_folds(su
         low, high = each["difference_interval"]
         assert low <= each["difference"] <= high
         assert 0 <= each["p"] <= 1
+
+
+def test_groups_are_left_out_of_the_learner_that_is_named(out, summary):
+    scores = pd.read_csv(out / "scores.csv").query("learner == 'climate_linear'").set_index("folds")
+    rows = [each for each in summary["covariate_groups"] if each["metric"] == "rmse"]
+    assert {each["group"] for each in rows} == {"snow"}
+    for each in rows:
+        assert each["with"] == pytest.approx(scores.loc[each["folds"], "rmse"])
 
 
 def test_maps_say_where_the_learner_may_be_believed(out, summary):

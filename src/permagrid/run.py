@@ -10,12 +10,14 @@ from permagrid.files import sha256_of
 from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
-from permagrid.steps import applicability, evidence, files, layers, maps, scores, sites, stack, summary
+from permagrid.steps import applicability, evidence, files, layers, maps, scores, sites, summary
 from permagrid.steps.audit import Sample, audit_of, residuals
 from permagrid.steps.choice import settled
+from permagrid.steps.code import code_digest
 from permagrid.steps.folds import domain_of, to_quote
 from permagrid.steps.importance import importance_of, weights_of
-from permagrid.steps.inputs import Hashes, code_digest, covariates_of, input_files, predictors
+from permagrid.steps.inputs import Hashes, covariates_of, input_files, predictors
+from permagrid.steps.start import started
 from permagrid.steps.versions import versions
 from permagrid.study import Study, resolved
 
@@ -119,18 +121,8 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
     """Return all that a study asks for, the maps written."""
     study, root, folder, steps = job.study, job.root, job.folder, job.steps
     geobox = geobox_of(study)
-    covariates = covariates_of(study)
-
-    with steps.step("covariate stack") as advance:
-        stores = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
-        cube = stack.build_stack(study, geobox, folder, stores, root, workers=job.workers, advance=advance)
-
-    with steps.step("sites"):
-        observations = sites.read_sources(study.sites.sources, root)
-        flagged = sites.flag_observations(observations, study, cube)
-        reduced = sites.reduce_observations(flagged, study, root)
-        table = sites.training_table(reduced, study, cube, covariates)
-        used = table[table["excluded"] == ""].reset_index(drop=True)
+    begun = started(study, geobox, folder, hashes, root, workers=job.workers, steps=steps)
+    cube, used = begun.cube, begun.used
 
     with steps.step("validation") as advance:
         ground = scores.Ground.of(used, domain_of(study, cube), study, root, job.workers)
@@ -142,7 +134,7 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
         worth = importance_of(study, ground, learner, comparison, quote, folder)
 
     with steps.step("maps") as advance:
-        canvas = maps.Canvas.of(cube, stores.values(), block=job.block, workers=job.workers)
+        canvas = maps.Canvas.of(cube, begun.stores.values(), block=job.block, workers=job.workers)
         makers: list[layers.Maker] = [maps.TargetMaker(study, learner, ground, canvas)]
         weights = weights_of(worth, learner.covariates)
         belief = applicability.belief_of(study, ground, learner, comparison, weights, quote)
@@ -152,17 +144,19 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
 
     with steps.step("audit"):
         left = residuals(study, used["value"].to_numpy(float), comparison, quote)
-        findings = audit_of(study, cube, Sample(flagged, table, comparison.folds, ground.domain, left))
+        findings = audit_of(
+            study, cube, Sample(begun.flagged, begun.table, comparison.folds, ground.domain, left)
+        )
 
     with steps.step("compare with references"):
         return summary.Outcome(
-            flagged=flagged,
-            training=table,
+            flagged=begun.flagged,
+            training=begun.table,
             comparison=comparison,
             maps=made,
             agreement=summary.agreement(made, study, root),
             truth=summary.against_truth(made, study, root),
-            covariates=summary.covariates_list(covariates, cube, predictors(study)),
+            covariates=summary.covariates_list(covariates_of(study), cube, predictors(study)),
             evidence={
                 "quote": evidence.quote_record(comparison, study.products.learner, quote),
                 "paired": evidence.paired_list(study, ground, comparison),
@@ -194,4 +188,4 @@ def _report(job: _Run, record: dict[str, Any], outcome: summary.Outcome) -> None
             distances=files.fold_curves(outcome.comparison),
         )
 
-    folder.keep("report.html", {"code": code_digest(), "record": record, "tables": tables}, write)
+    folder.keep("report.html", {"code": code_digest(__name__), "record": record, "tables": tables}, write)

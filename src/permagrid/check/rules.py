@@ -12,7 +12,7 @@ from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
 from permagrid.sites.table import COLUMNS, VARIABLES
 from permagrid.steps.inputs import predictors
-from permagrid.steps.learners import candidate
+from permagrid.steps.learners import candidate, grouped_part
 from permagrid.steps.maps import PROBABILITY, map_variables
 from permagrid.steps.sites import OBSERVED
 from permagrid.study import Finding, Location, Study
@@ -159,6 +159,15 @@ def _choices(study: Study) -> Iterator[Finding]:
         ]
         for key, fault in faults:
             yield Finding(("learners", index, "search", "space", key), fault)
+        choosers = {"search": part.search, "selection": part.selection}
+        held = [
+            (key, name, fault)
+            for key, chooser in choosers.items()
+            for name, value in (chooser.trials if chooser else {}).items()
+            for fault in LEARNERS.faults(part.name, {**part.keywords, name: value})[:1]
+        ]
+        for key, name, fault in held:
+            yield Finding(("learners", index, key, "trials", name), fault)
         groups = {} if part.selection is None else part.selection.groups or {}
         seen = part.covariates or names
         strange = [(group, name) for group, held in groups.items() for name in held if name not in seen]
@@ -167,7 +176,7 @@ def _choices(study: Study) -> Iterator[Finding]:
                 ("learners", index, "selection", "groups", group),
                 f"unknown covariate {name!r}: {did_you_mean(name, seen)}",
             )
-        if not faults and not strange:
+        if not faults and not held and not strange:
             try:
                 candidate(part, study)
             except PermagridError as error:
@@ -198,8 +207,12 @@ def _kept_from_learners(study: Study, name: str) -> str | None:
 
 
 def _groups(study: Study) -> Iterator[Finding]:
-    """Yield groups of covariates that cannot be left out of the mapped learner."""
-    part = next((part for part in study.learners if part.label == study.products.learner), None)
+    """Yield groups of covariates that cannot be left out of the learner of the groups."""
+    part, label = grouped_part(study), study.validation.group_learner
+    if label and part is None:
+        labels = [part.label for part in study.learners]
+        unknown = f"{label!r} is not among the learners of this study"
+        yield Finding(("validation", "group_learner"), f"{unknown}: {did_you_mean(label, labels)}")
     seen = (part.covariates if part else None) or tuple(predictors(study))
     names = [group.name for group in study.validation.groups]
     for index, group in enumerate(study.validation.groups):
@@ -208,7 +221,7 @@ def _groups(study: Study) -> Iterator[Finding]:
             yield Finding((*place, "name"), f"the group {group.name!r} stands twice; choose another name")
         for number, name in enumerate(group.covariates):
             if name not in seen:
-                unknown = f"{name!r} is no covariate of {study.products.learner}"
+                unknown = f"{name!r} is no covariate of {part.label if part else 'any learner'}"
                 why = _kept_from_learners(study, name) or unknown
                 yield Finding((*place, "covariates", number), f"{why}: {did_you_mean(name, seen)}")
     grouped = {name for group in study.validation.groups for name in group.covariates}

@@ -191,7 +191,7 @@ def extra_trees(
 
 @LEARNERS.register
 @traits(
-    space={"max_depth": (1, 3, 6), "learning_rate": (0.1, 0.5)},
+    space={"max_depth": (1, 2, 4), "n_estimators": (20, 50, 150)},
     weights=True,
     grown="n_estimators",
 )

@@ -58,7 +58,8 @@ def _gain_part(gains: Sequence[Mapping[str, Any]], study: Mapping[str, Any]) -> 
     unit = str((study.get("target") or {}).get("unit", ""))
     known = {item["metric"]: 1.0 for item in gains if item.get("with") is not None}
     metric = main_metric(known)
-    learner = words(str((study.get("products") or {}).get("learner", "the mapped learner")))
+    asked = (study.get("validation") or {}).get("group_learner")
+    learner = words(str(asked or (study.get("products") or {}).get("learner", "the mapped learner")))
     members = {str(item["group"]): str(item.get("covariates") or "") for item in gains}
     listed = "; ".join(f"{words(group)}: {named}" for group, named in members.items() if named)
     text = (

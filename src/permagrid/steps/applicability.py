@@ -16,7 +16,7 @@ from permagrid.prediction.blocks import Block, predict_blocks
 from permagrid.prediction.error_model import ErrorModel, HeldOut, Measure, fit_error_model
 from permagrid.products.legend import legend_for
 from permagrid.rundir import digest
-from permagrid.steps.inputs import code_digest
+from permagrid.steps.code import code_digest
 from permagrid.steps.layers import Sheet
 from permagrid.steps.maps import Canvas, known_classes
 from permagrid.steps.scores import Ground, table_digest
@@ -127,7 +127,7 @@ class BeliefMaker:
         """Return all that a map depends on, as plain values."""
         study = self._study
         return {
-            "code": code_digest(),
+            "code": code_digest(__name__),
             "study": [study.study, study.metadata.title, study.metadata.licence, study.products.learner],
             "data": self._data,
             "covariates": list(self._learner.covariates),

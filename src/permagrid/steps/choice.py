@@ -8,12 +8,14 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from permagrid.rundir import RunDir
-from permagrid.steps.inputs import code_digest
+from permagrid.steps.code import code_digest
 from permagrid.steps.learners import mapped, mapped_part
 from permagrid.steps.scores import Ground, table_digest
 from permagrid.study import Study
 from permagrid.validation import Candidate
 from permagrid.validation.candidate import chosen
+
+_NAME = "work/choice.json"
 
 
 def settled(study: Study, ground: Ground, rundir: RunDir) -> Candidate:
@@ -36,8 +38,22 @@ def settled(study: Study, ground: Ground, rundir: RunDir) -> Candidate:
         found = {"keywords": dict(choice.keywords), "covariates": list(choice.covariates)}
         path.write_text(json.dumps(found), encoding="utf-8")
 
-    ingredients = {
-        "code": code_digest(),
+    kept = rundir.keep(_NAME, _ingredients(study, ground, learner), write)
+    found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    covariates = tuple(found["covariates"])
+    classes = tuple(name for name in learner.classes if name in covariates)
+    return replace(learner, keywords=found["keywords"], covariates=covariates, classes=classes, choose=None)
+
+
+def is_settled(study: Study, ground: Ground, rundir: RunDir) -> bool:
+    """Return whether nothing is left to choose: the choice is kept, or the learner of the map makes none."""
+    learner = mapped(study, ground.domain)
+    return learner.choose is None or rundir.is_kept(_NAME, _ingredients(study, ground, learner))
+
+
+def _ingredients(study: Study, ground: Ground, learner: Candidate) -> dict[str, Any]:
+    return {
+        "code": code_digest(__name__),
         "learner": mapped_part(study).model_dump(mode="json"),
         "groups": [group.model_dump(mode="json") for group in study.validation.groups],
         "seed": study.seed,
@@ -45,8 +61,3 @@ def settled(study: Study, ground: Ground, rundir: RunDir) -> Candidate:
         "data": table_digest(ground.table, [*learner.covariates, "value"]),
         "where": ground.where,
     }
-    kept = rundir.keep("work/choice.json", ingredients, write)
-    found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-    covariates = tuple(found["covariates"])
-    classes = tuple(name for name in learner.classes if name in covariates)
-    return replace(learner, keywords=found["keywords"], covariates=covariates, classes=classes, choose=None)

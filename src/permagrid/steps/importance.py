@@ -1,6 +1,7 @@
 """Step: what the covariates are worth to the learner of the map, kept until something changes."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,16 +10,18 @@ from threadpoolctl import threadpool_limits
 from permagrid.files import write_text
 from permagrid.products.legend import unit_label
 from permagrid.rundir import RunDir, digest
-from permagrid.steps.inputs import code_digest
+from permagrid.steps.code import code_digest
 from permagrid.steps.learners import mapped_part
 from permagrid.steps.scores import Ground, table_digest
 from permagrid.study import Study
-from permagrid.validation import Candidate, Comparison, fit
+from permagrid.validation import Candidate, Comparison, Folds, fit
 from permagrid.validation.importance import permutation_importance
 from permagrid.validation.importance_fitted import fitted_importance
 from permagrid.validation.importance_groups import correlated_groups
 
-_REPEATS = 5
+_NAME = "work/importance.csv"
+REPEATS = 5
+"""How often the values of a covariate are dealt anew."""
 _UNITS = {"squared error": "mean squared error", "Brier score": "Brier score"}
 
 
@@ -62,7 +65,7 @@ def importance_of(
                 scheme,
                 classes=classes,
                 groups=some,
-                repeats=_REPEATS,
+                repeats=REPEATS,
                 seed=study.seed,
                 workers=ground.workers,
             )
@@ -75,19 +78,27 @@ def importance_of(
         found["by"] = np.repeat(["covariate", *["group"] * (len(parts) - 1)], single)
         write_text(path, found.to_csv(index=False, lineterminator="\n", float_format="%.17g"))
 
-    ingredients = {
-        "code": code_digest(),
+    path = rundir.keep(_NAME, _ingredients(study, ground, learner, scheme), write)
+    return _told(pd.read_csv(path, keep_default_na=True), study)
+
+
+def is_known(study: Study, ground: Ground, learner: Candidate, scheme: Folds, rundir: RunDir) -> bool:
+    """Return whether `importance_of` has its result already; parameters as there, but the folds to quote."""
+    return rundir.is_kept(_NAME, _ingredients(study, ground, learner, scheme))
+
+
+def _ingredients(study: Study, ground: Ground, learner: Candidate, scheme: Folds) -> dict[str, Any]:
+    return {
+        "code": code_digest(__name__),
         "learner": mapped_part(study).model_dump(mode="json"),
         "keywords": dict(learner.keywords),
-        "covariates": list(names),
+        "covariates": list(learner.covariates),
         "seed": study.seed,
         "task": study.target.kind,
-        "data": table_digest(table, [*names, "value"]),
+        "data": table_digest(ground.table, [*learner.covariates, "value"]),
         "where": ground.where if learner.weigh else "",
         "folds": digest([[part.tolist() for part in pair] for pair in scheme]),
     }
-    path = rundir.keep("work/importance.csv", ingredients, write)
-    return _told(pd.read_csv(path, keep_default_na=True), study)
 
 
 def weights_of(worth: pd.DataFrame, covariates: tuple[str, ...]) -> pd.Series:

@@ -1,8 +1,7 @@
-"""Input files of a study and their hashes, and the hash of the code that reads them."""
+"""Input files of a study and their hashes."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from permagrid.covariates.patterns import has_month, of_month
 from permagrid.covariates.traits import traits_of
 from permagrid.files import sha256_of, write_text
 from permagrid.rundir import digest
-from permagrid.steps.versions import versions
 from permagrid.study import CovariatePart, SourceTable, Study
 
 
@@ -176,11 +174,3 @@ class Hashes:
         found = {str(path): self.of(path) for path in paths}
         write_text(self._cache, json.dumps(self._known, indent=0, sort_keys=True))
         return found
-
-
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """Return the hash of the package's source and of the versions beneath: what others made is not reused."""
-    package = Path(__file__).resolve().parents[1]
-    sources = [(str(p.relative_to(package)), sha256_of(p)) for p in sorted(package.rglob("*.py"))]
-    return digest([sources, versions()])

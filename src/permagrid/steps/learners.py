@@ -58,6 +58,12 @@ def mapped_part(study: Study) -> LearnerPart:
     return next(part for part in study.learners if part.label == study.products.learner)
 
 
+def grouped_part(study: Study) -> LearnerPart | None:
+    """Return the part on the learner that is scored without groups of covariates, if there is one."""
+    label = study.validation.group_learner or study.products.learner
+    return next((part for part in study.learners if part.label == label), None)
+
+
 def mapped(study: Study, domain: pd.DataFrame | None = None) -> Candidate:
     """Return the learner whose maps are written."""
     return candidate(mapped_part(study), study, domain)
@@ -117,7 +123,7 @@ def _judge(chooser: Chooser, study: Study, folds: FoldsSpec, grown: str | None) 
     objective = Objective(chooser.metric or ("rmse" if task == "value" else "brier"))
     if objective.task != task:
         raise PermagridError(f"metric: {chooser.metric} is not for a target that is a {task}")
-    return Judge(folds, objective, grown, chooser.one_standard_error)
+    return Judge(folds, objective, grown, chooser.one_standard_error, chooser.trials)
 
 
 def _search(part: LearnerPart, search: Search, judge: Judge, seed: int) -> Any:

@@ -16,7 +16,7 @@ from permagrid.grid import Float
 from permagrid.prediction import predict_blocks, row_wise
 from permagrid.prediction.blocks import Block
 from permagrid.products.legend import Legend, legend_for
-from permagrid.steps.inputs import code_digest
+from permagrid.steps.code import code_digest
 from permagrid.steps.layers import Sheet
 from permagrid.steps.learners import mapped_part
 from permagrid.steps.scores import Ground, table_digest
@@ -98,7 +98,7 @@ class TargetMaker:
         """Return all that a map depends on, as plain values."""
         study = self._study
         return {
-            "code": code_digest(),
+            "code": code_digest(__name__),
             "learner": mapped_part(study).model_dump(mode="json"),
             "seed": study.seed,
             "target": study.target.model_dump(mode="json"),

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from permagrid.errors import PermagridError
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir, digest
+from permagrid.steps.code import code_digest
 from permagrid.steps.folds import distances_of, fold_schemes
-from permagrid.steps.inputs import code_digest
-from permagrid.steps.learners import candidate, inner_folds
+from permagrid.steps.learners import candidate, grouped_part, inner_folds
 from permagrid.study import LearnerPart, Study, Subset
 from permagrid.validation import (
     Comparison,
@@ -64,6 +64,25 @@ class Ground:
         return cls(table, domain, root, inner_folds(study, domain), workers)
 
 
+def parts_of(ground: Ground, study: Study) -> list[tuple[Subset, Ground, list[Folds]]]:
+    """Return all sites, and each subset, with their rows and the fold schemes of these.
+
+    Raises
+    ------
+    PermagridError
+        If folds cannot be made or a subset is empty.
+    """
+    parts = []
+    for subset in (Subset(name="all"), *study.validation.subsets):
+        inside = (ground.table["value"] >= subset.minimum) & (ground.table["value"] < subset.maximum)
+        rows = ground.table[inside].reset_index(drop=True)
+        if rows.empty:
+            raise PermagridError(f"validation.subsets: no site-epoch has a value in subset {subset.name}")
+        schemes = fold_schemes(rows, study, ground.root, ground.domain, workers=ground.workers)
+        parts.append((subset, replace(ground, table=rows), schemes))
+    return parts
+
+
 def compare_learners(ground: Ground, study: Study, rundir: RunDir, *, advance: Advance) -> Comparison:
     """Return the comparison of all learners, for all sites and for each subset fitted to itself.
 
@@ -72,22 +91,15 @@ def compare_learners(ground: Ground, study: Study, rundir: RunDir, *, advance: A
     PermagridError
         If folds cannot be made or a subset is empty.
     """
-    parts: list[tuple[Subset, Ground, list[Folds]]] = []
-    for subset in (Subset(name="all"), *study.validation.subsets):
-        inside = (ground.table["value"] >= subset.minimum) & (ground.table["value"] < subset.maximum)
-        rows = ground.table[inside].reset_index(drop=True)
-        if rows.empty:
-            raise PermagridError(f"validation.subsets: no site-epoch has a value in subset {subset.name}")
-        schemes = fold_schemes(rows, study, ground.root, ground.domain, workers=ground.workers)
-        parts.append((subset, replace(ground, table=rows), schemes))
-    variants = _group_variants(study)
+    parts = parts_of(ground, study)
+    variants = group_variants(study)
     spatial = [scheme for scheme in parts[0][2] if scheme.spatial]
     count = _Count(advance, sum(len(study.learners) * sum(map(len, schemes)) for _, _, schemes in parts))
     count.total += (len(variants) - 1) * sum(map(len, spatial)) if variants else 0
     results, names = [], set[str]()
     for subset, part, schemes in parts:
         learners = {learner.label: learner for learner in study.learners}
-        kept = _Kept(part, study, rundir, subset.name, learners, schemes)
+        kept = Kept(part, study, rundir, subset.name, learners, schemes)
         problem = Problem(study.target.variable, study.target.kind, subset.name)
         candidates = {name: candidate(learner, study, ground.domain) for name, learner in learners.items()}
         raw = predict_all(
@@ -104,7 +116,7 @@ def compare_learners(ground: Ground, study: Study, rundir: RunDir, *, advance: A
         names |= kept.names
     gains = pd.DataFrame()
     if variants:
-        kept = _Kept(ground, study, rundir, "all", variants, spatial)
+        kept = Kept(ground, study, rundir, "all", variants, spatial)
         gains = _gains(ground, study, results[0], kept, advance=count.part())
         names |= kept.names
     rundir.forget("work/folds", names)
@@ -135,12 +147,12 @@ class _Count:
         return advance
 
 
-def _group_variants(study: Study) -> dict[str, LearnerPart]:
-    """Return the mapped learner, and the same without the covariates of each group, by name.
+def group_variants(study: Study) -> dict[str, LearnerPart]:
+    """Return the learner of the groups, and the same without the covariates of each group, by name.
 
     Empty where the study names no groups.
     """
-    part = next((p for p in study.learners if p.label == study.products.learner), None)
+    part = grouped_part(study)
     if part is None or not study.validation.groups:
         return {}
     groups = {group.name: group.covariates for group in study.validation.groups}
@@ -156,13 +168,13 @@ def _gains(
     ground: Ground,
     study: Study,
     whole: Comparison,
-    kept: "_Kept",
+    kept: "Kept",
     *,
     advance: Callable[[int, int], None],
 ) -> pd.DataFrame:
     """Return what groups of covariates bring under the folds that hold out sites or blocks."""
-    part = next(p for p in study.learners if p.label == study.products.learner)
-    variants = {name: p for name, p in _group_variants(study).items() if name != part.label}
+    part, *_ = group_variants(study).values()
+    variants = {name: p for name, p in group_variants(study).items() if name != part.label}
     schemes = [scheme for scheme in whole.folds if scheme.spatial]
     values = ground.table["value"].to_numpy(float)
     without = predict_all(
@@ -199,7 +211,7 @@ def _variant_name(part: LearnerPart, group: str) -> str:
     return f"{part.label}_without_{group.replace(' ', '_')}"
 
 
-class _Kept:
+class Kept:
     """Keeps pieces of out-of-fold predictions in the folder of the run, by all that they depend on."""
 
     def __init__(
@@ -223,7 +235,7 @@ class _Kept:
             where = ground.where if chosen.choose or chosen.weigh else ""
             for scheme in schemes:
                 self._ingredients[name, scheme.name] = {
-                    "code": code_digest(),
+                    "code": code_digest(__name__),
                     "learner": part.model_dump(mode="json"),
                     "classes": chosen.classes,
                     "seed": study.seed,

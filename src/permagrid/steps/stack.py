@@ -12,7 +12,8 @@ from permagrid.covariates.stack import Layer
 from permagrid.covariates.traits import Years
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir, digest, remove
-from permagrid.steps.inputs import Hashes, code_digest, covariates_of, files_for
+from permagrid.steps.code import code_digest
+from permagrid.steps.inputs import Hashes, covariates_of, files_for
 from permagrid.study import Study
 
 
@@ -74,7 +75,7 @@ def layer_stores(study: Study, geobox: GeoBox, hashes: Hashes, root: Path, folde
     stores: dict[Layer, Path] = {}
     for name, epoch in stack_layers(covariates, study.epoch_names):
         ingredients = {
-            "code": code_digest(),
+            "code": code_digest(__name__),
             "made_from": _recipe(name, covariates, [] if epoch is None else [spans[epoch]], hashes, root),
             "epoch": epoch,
             "grid": [str(geobox.crs), list(geobox.affine)[:6], list(geobox.shape)],

@@ -14,6 +14,8 @@ class Chooser(Part):
     """Score of predictions on the inner folds; rmse for values and brier for classes if left out."""
     one_standard_error: bool = False
     """Whether the simplest is taken that is within one standard error of the best."""
+    trials: dict[str, Any] = {}
+    """Keywords of the learner that hold while it chooses and not in what is chosen, such as fewer trees."""
 
 
 class Search(Chooser):
@@ -121,4 +123,6 @@ class Validation(Part):
     subsets: tuple[Subset, ...] = ()
     """Parts of the sites to be scored for themselves."""
     groups: tuple[CovariateGroup, ...] = ()
-    """Groups of covariates without which the mapped learner is scored too, on folds by site and by block."""
+    """Groups of covariates without which a learner is scored too, on folds by site and by block."""
+    group_learner: str = ""
+    """Label of that learner; the one whose maps are written if left out."""

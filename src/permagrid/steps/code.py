@@ -1,0 +1,77 @@
+"""The hash of the code by which something is made: a module, and all of the package that it rests on."""
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from permagrid.files import sha256_of
+from permagrid.rundir import digest
+from permagrid.steps.versions import versions
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@lru_cache
+def code_digest(module: str) -> str:
+    """Return the hash of a module, of all that it imports of this package, and of the versions beneath.
+
+    What other code made is not taken over by a later run; a change of the report alone costs no fold.
+
+    Parameters
+    ----------
+    module
+        Dotted name of a module of the package.
+
+    Examples
+    --------
+    >>> code_digest("permagrid.grid") == code_digest("permagrid.grid") != code_digest("permagrid.run")
+    True
+    """
+    sources = [(str(path.relative_to(_PACKAGE)), sha256_of(path)) for path in sorted(sources_of(module))]
+    return digest([sources, versions()])
+
+
+def sources_of(module: str) -> set[Path]:
+    """Return the files of a module and of all modules of this package that it imports, by whatever way.
+
+    Parameters
+    ----------
+    module
+        Dotted name of a module of the package.
+
+    Examples
+    --------
+    >>> sorted(path.name for path in sources_of("permagrid.registry"))
+    ['errors.py', 'registry.py', 'wording.py']
+    """
+    found, waiting = set[Path](), [module]
+    while waiting:
+        for path in _files(waiting.pop()):
+            if path not in found:
+                found.add(path)
+                waiting.extend(_imported(path))
+    return found
+
+
+def _files(module: str) -> Iterator[Path]:
+    """Yield the file of a module and those of the packages that it is in; none for a name within a module.
+
+    The package itself only hands on names of its parts.
+    """
+    first, *parts = module.split(".")
+    if first != _PACKAGE.name:
+        return
+    for length in range(1, len(parts) + 1):
+        place = _PACKAGE.joinpath(*parts[:length])
+        for path in (place.with_suffix(".py"), place / "__init__.py"):
+            if path.is_file():
+                yield path
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
