@@ -134,10 +134,22 @@ def main() -> None:
 @click.option(
     "--block", type=click.IntRange(16), default=512, show_default=True, help="Cells per side of a block."
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what it would cost: fits, how many are done, time, maps. Only the covariate stack is made.",
+)
 @_QUIET
 @click.pass_context
 def run(
-    ctx: click.Context, study: Path, out: Path, data: Path | None, workers: int, block: int, quiet: bool
+    ctx: click.Context,
+    study: Path,
+    out: Path,
+    data: Path | None,
+    workers: int,
+    block: int,
+    dry_run: bool,
+    quiet: bool,
 ) -> None:
     """Carry out STUDY: maps, scores, sites, report and summary in a folder.
 
@@ -150,11 +162,17 @@ def run(
     from rich.console import Console
 
     from permagrid.progress import Steps
-    from permagrid.run import run as run_study
 
     console = Console(stderr=True)
     shown = ctx.meta.get(_VERBOSE) or (console.is_terminal and not quiet)
     steps = Steps(console if shown else None)
+    if dry_run:
+        from permagrid.plan import plan, show_plan
+
+        click.echo(show_plan(plan(study, out, data=data, workers=workers, block=block, steps=steps)))
+        return
+    from permagrid.run import run as run_study
+
     folder = run_study(study, out, data=data, workers=workers, block=block, steps=steps)
     if not quiet:
         from permagrid.show import show_run

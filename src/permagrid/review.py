@@ -17,9 +17,10 @@ from permagrid.check.grid import geobox_of
 from permagrid.files import write_text
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir
-from permagrid.steps import folds, sites, stack
+from permagrid.steps import folds
 from permagrid.steps.audit import Sample, audit_of
-from permagrid.steps.inputs import Hashes, covariates_of, input_files
+from permagrid.steps.inputs import Hashes, input_files
+from permagrid.steps.start import started
 from permagrid.study import Study
 
 SCHEMA = 1
@@ -74,21 +75,13 @@ def review(
         with steps.step("hash inputs"):
             hashes = Hashes(folder.work / "hashes.json")
             hashes.of_all(input_files(study, root))
-        geobox, covariates = geobox_of(study), covariates_of(study)
-        with steps.step("covariate stack") as advance:
-            layers = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
-            cube = stack.build_stack(study, geobox, folder, layers, root, workers=workers, advance=advance)
-        with steps.step("sites"):
-            observations = sites.read_sources(study.sites.sources, root)
-            flagged = sites.flag_observations(observations, study, cube)
-            reduced = sites.reduce_observations(flagged, study, root)
-            table = sites.training_table(reduced, study, cube, covariates)
-            used = table[table["excluded"] == ""].reset_index(drop=True)
+        begun = started(study, geobox_of(study), folder, hashes, root, workers=workers, steps=steps)
+        used, cube = begun.used, begun.cube
         with steps.step("folds"):
             domain = folds.domain_of(study, cube)
             schemes = folds.fold_schemes(used, study, root, domain, workers=workers)
         with steps.step("audit"):
-            return audit_of(study, cube, Sample(flagged, table, schemes, domain), settings)
+            return audit_of(study, cube, Sample(begun.flagged, begun.table, schemes, domain), settings)
 
 
 def show_findings(findings: Sequence[Finding], console: Console) -> None:

@@ -74,3 +74,24 @@ class Recorder(RegressorMixin, BaseEstimator):
 def recorder(keywords, seen):
     assert seen[0] == "number"
     return Recorder(**keywords)
+
+
+class Wrapped(BaseEstimator):
+    """An estimator within another that says nothing of what it is made of."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def fit(self, X, y, sample_weight=None):
+        self.inner.fit(X, y, sample_weight)
+        return self
+
+    @property
+    def classes_(self):
+        return self.inner.classes_
+
+    def predict(self, X):
+        return self.inner.predict(X)
+
+    def predict_proba(self, X):
+        return self.inner.predict_proba(X)

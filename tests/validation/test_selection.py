@@ -317,6 +317,55 @@ def test_choices_are_chained_and_the_search_sees_what_was_selected():
 
 
 @pytest.mark.parametrize("name", ["forward", "ranking", "combinations"])
+def test_a_selection_does_without_what_another_dropped_before(name):
+    table = made.rows(100, noise=4)
+    candidate = least_squares(made.covariates(table))
+    # Of one group a part is dropped, of another all.
+    first = combination_selection(judge(careful=True), {"dropped": ["noise_0", "noise_1", "noise_2"]})
+    units = {"climate": ["cold", "wet"], "mixed": ["noise_2", "noise_3"], "gone": ["noise_0", "noise_1"]}
+    second = {
+        "forward": forward_selection(judge(careful=True), units=units, start=["gone", "noise_2"]),
+        "ranking": ranking_selection(judge(careful=True), units=units, start=["gone", "noise_2"]),
+        "combinations": combination_selection(judge(careful=True), units),
+    }[name]
+    both, (candidate, count) = chained(first, second), fits_of(candidate)
+    choice = both(candidate, table)
+    expected = {"cold", "wet"} if name == "combinations" else {"cold", "wet", "noise_3"}
+    assert set(choice.covariates) == expected
+    assert choice.trail["stage"].iloc[0] == "combinations"
+    assert not choice.trail["covariates"][2:].str.contains("noise_0|noise_1|noise_2").any()
+    assert 0 < len(count) <= both.fits(4, 6)
+    # What never was is still refused.
+    with pytest.raises(PermagridError, match="has the covariate 'colt'"):
+        chained(first, combination_selection(judge(), {"climate": ["colt"]}))(candidate, table)
+
+
+def test_a_selection_of_which_nothing_is_left_is_passed_over():
+    table = made.rows(100, noise=2)
+    candidate = least_squares(made.covariates(table))
+    first = combination_selection(judge(careful=True), {"noise": ["noise_0", "noise_1"]})
+    for second in (
+        combination_selection(judge(), {"noise": ["noise_0", "noise_1"]}),
+        forward_selection(judge(), start=["cold", "wet"]),
+        chained(ranking_selection(judge(), start=["cold", "wet", "noise_1"])),
+    ):
+        choice = chained(first, second, grid_search({"alpha": [1000.0, 0.01]}, judge()))(candidate, table)
+        assert choice.covariates == ("cold", "wet")
+        assert choice.trail["stage"].tolist() == ["combinations"] * 2 + ["search"] * 2
+
+
+def test_fits_are_no_more_than_said_where_all_of_a_start_was_dropped():
+    table = made.rows(60, noise=5)
+    candidate, count = fits_of(least_squares(made.covariates(table)))
+    both = chained(
+        combination_selection(judge(careful=True), {"one": ["noise_0"]}),
+        forward_selection(judge(), start=["noise_0"]),
+    )
+    assert "noise_0" not in both(candidate, table).covariates
+    assert 4 * (2 + 15) < len(count) <= both.fits(4, 7)
+
+
+@pytest.mark.parametrize("name", ["forward", "ranking", "combinations"])
 def test_where_nothing_can_be_tried_all_covariates_stay(name):
     table = made.rows(40, noise=3)
     candidate = least_squares(made.covariates(table))

@@ -1,12 +1,28 @@
 """What is read from one large fit is, bit by bit, what smaller fits predict."""
 
+from functools import partial
+
 import made_trials as made
 import numpy as np
+import pandas as pd
 import pytest
 
-from permagrid.learners import LEARNERS
+from permagrid.learners import LEARNERS, average, build_learner
 from permagrid.learners.traits import traits_of
-from permagrid.validation.shared_work import can_be_cut, combinations, predicted_by_parts, together
+from permagrid.validation import Candidate
+from permagrid.validation.inner_folds import FoldsSpec
+from permagrid.validation.objective import Objective
+from permagrid.validation.selection import forward_selection
+from permagrid.validation.shared_work import (
+    can_be_cut,
+    combinations,
+    has_members,
+    predicted_by_parts,
+    together,
+)
+from permagrid.validation.trials import Judge
+from permagrid.validation.tuning import grid_search
+from permagrid.validation.workers import Workers
 
 GROWN = [name for name in LEARNERS if traits_of(name).grown]
 SEEN = ("cold", "wet", "noise_0", "noise_1")
@@ -62,3 +78,107 @@ def test_only_whole_numbers_are_grown():
     trials = [{"n": 1, "m": 2}, {"n": 5, "m": 2}, {"n": None, "m": 2}, {"n": True, "m": 2}, {"m": 2}]
     assert together(trials, "n") == [[0, 1], [2], [3], [4]]
     assert together(trials, None) == [[0], [1], [2], [3], [4]]
+
+
+FOREST = {"name": "random_forest", "n_estimators": 6}
+NEIGHBOURS = {"name": "nearest_neighbours", "n_neighbors": 5}
+ONE = {"name": "random_forest", "n_estimators": 6, "covariates": ["wet"]}
+BOOSTED = {"name": "gradient_boosting", "max_iter": 5}
+LISTS = [[FOREST], [FOREST, NEIGHBOURS], [NEIGHBOURS, FOREST], [ONE, FOREST], [FOREST, NEIGHBOURS, BOOSTED]]
+
+
+@pytest.fixture
+def member_fits(monkeypatch):
+    """Return a list that grows by the name of each member that is fitted."""
+    names, real = [], average.fitted
+
+    def counted(estimator, *rest):
+        names.append(type(estimator).__name__)
+        return real(estimator, *rest)
+
+    monkeypatch.setattr(average, "fitted", counted)
+    return names
+
+
+def mean_of(task, *, apart=False, seen=SEEN, learners=LISTS[1], **other):
+    """Return a mean of learners as a candidate, if asked one whose members nobody sees from outside."""
+
+    def build(keywords, covariates):
+        model = build_learner("average", task, 0, dict(keywords), covariates=list(covariates))
+        return made.Wrapped(model) if apart else model
+
+    return Candidate(build, seen, {"learners": learners}, **other)
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("kind", ["value", 2, 3])
+def test_means_share_members_and_score_as_they_do_by_themselves(kind, weighed, member_fits):
+    task = "value" if kind == "value" else "class"
+    table = made.rows(80, noise=2, classes=None if kind == "value" else kind)
+    weigh = (lambda rows: 1.0 + rows["number"].to_numpy() % 3) if weighed else None
+    metric = Objective("rmse" if task == "value" else "log_loss")
+    choose = grid_search({"learners": LISTS}, Judge(FoldsSpec("site", {"n_folds": 3}), metric))
+    lists = LISTS if not weighed else [[FOREST], [ONE, FOREST], [FOREST, BOOSTED]]
+    choose = grid_search({"learners": lists}, choose.judge)
+    apart = choose(mean_of(task, apart=True, weigh=weigh), table)
+    assert len(member_fits) == 3 * sum(map(len, lists))
+    member_fits.clear()
+    together_ = choose(mean_of(task, weigh=weigh), table)
+    assert len(member_fits) == 3 * (4 if not weighed else 3)
+    pd.testing.assert_frame_equal(apart.trail, together_.trail, check_exact=True)
+    assert apart.keywords == together_.keywords
+    assert np.isfinite(together_.trail["score"]).all()
+
+
+@pytest.mark.parametrize("task", ["value", "class"])
+def test_a_mean_of_what_members_say_is_the_mean_to_the_last_bit(task):
+    table = made.rows(90, classes=None if task == "value" else 3)
+    rows, values = table[list(SEEN)].to_numpy(), table["value"].to_numpy()
+    for learners in LISTS:
+        mean = mean_of(task).build({"learners": learners}, SEEN)
+        assert has_members(mean)
+        said = [mean.said_by(n, rows[:60], values[:60], None, rows[60:]) for n in range(len(mean.members()))]
+        assert not hasattr(mean, "members_")
+        mean.fit(rows[:60], values[:60])
+        whole = (mean.predict if task == "value" else mean.predict_proba)(rows[60:])
+        np.testing.assert_array_equal(mean.combined(said), whole)
+
+
+def test_a_member_with_covariates_of_its_own_is_fitted_once_for_all_sets_of_the_others(member_fits):
+    table = made.rows(60, noise=2)
+    choose = forward_selection(
+        Judge(FoldsSpec("site", {"n_folds": 3}), Objective("rmse")), start=["wet"], most=1
+    )
+    apart = choose(mean_of("value", apart=True, learners=[ONE, NEIGHBOURS]), table)
+    member_fits.clear()
+    together_ = choose(mean_of("value", learners=[ONE, NEIGHBOURS]), table)
+    pd.testing.assert_frame_equal(apart.trail, together_.trail, check_exact=True)
+    # Once in each fold, beside four sets of covariates for the other.
+    assert [len([n for n in member_fits if ("Forest" in n) == forest]) for forest in (True, False)] == [3, 12]
+
+
+def test_means_that_share_members_are_the_same_in_other_processes():
+    table = made.rows(60, noise=2)
+    candidate = Candidate(partial(made.learner, "average", "value"), SEEN, {"learners": [FOREST]})
+    judge = Judge(FoldsSpec("site", {"n_folds": 3}), Objective("rmse"))
+    alone = grid_search({"learners": LISTS}, judge)(candidate, table)
+    with Workers(2, preloaded=["permagrid.learners"]) as workers:
+        beside = Judge(judge.folds, judge.objective, workers=workers)
+        found = grid_search({"learners": LISTS}, beside)(candidate, table)
+    pd.testing.assert_frame_equal(alone.trail, found.trail, check_exact=True)
+
+
+def test_a_mean_of_which_a_member_cannot_be_fitted_has_no_score():
+    table = made.rows(40, noise=2)
+
+    def build(keywords, covariates):
+        kinds = keywords["kinds"]
+        members = [made.Recorder(kind=kind) for kind in kinds]
+        return average.AverageRegressor(members, [None] * len(kinds), [{"kind": kind} for kind in kinds])
+
+    judge = Judge(FoldsSpec("site", {"n_folds": 3}), Objective("rmse"))
+    search = grid_search({"kinds": [["a", "broken"], ["b", "lost"], ["a", "b"]]}, judge)
+    choice = search(Candidate(build, ("number", "cold", "wet")), table)
+    assert choice.keywords == {"kinds": ["a", "b"]}
+    notes = ["could not be fitted: it is broken", "the score cannot be told from its predictions", ""]
+    assert choice.trail["note"].tolist() == notes

@@ -1,6 +1,6 @@
 """Rules that a study must follow, judged from the study alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from permagrid.check.covariates import covariate_faults, input_faults, year_faults
@@ -15,7 +15,7 @@ from permagrid.steps.inputs import predictors
 from permagrid.steps.learners import candidate, grouped_part
 from permagrid.steps.maps import PROBABILITY, map_variables
 from permagrid.steps.sites import OBSERVED
-from permagrid.study import Finding, Location, Study
+from permagrid.study import Finding, LearnerPart, Location, Study
 from permagrid.validation import FOLDS
 
 PRESENCE = "permafrost_presence"
@@ -168,19 +168,33 @@ def _choices(study: Study) -> Iterator[Finding]:
         ]
         for key, name, fault in held:
             yield Finding(("learners", index, key, "trials", name), fault)
-        groups = {} if part.selection is None else part.selection.groups or {}
-        seen = part.covariates or names
-        strange = [(group, name) for group, held in groups.items() for name in held if name not in seen]
-        for group, name in strange:
-            yield Finding(
-                ("learners", index, "selection", "groups", group),
-                f"unknown covariate {name!r}: {did_you_mean(name, seen)}",
-            )
+        strange = list(_strange(part, study, names))
+        for place, said in strange:
+            yield Finding(("learners", index, "selection", *place), said)
         if not faults and not held and not strange:
             try:
                 candidate(part, study)
             except PermagridError as error:
                 yield Finding(("learners", index), str(error))
+
+
+def _strange(part: LearnerPart, study: Study, names: Sequence[str]) -> Iterator[tuple[Location, str]]:
+    """Yield what a selection calls by a name that the study does not have.
+
+    A covariate that this learner alone does not see is no fault: several learners may share their groups.
+    """
+    if part.selection is None:
+        return
+    for group, held in (part.selection.groups or {}).items():
+        for name in held:
+            if name not in names:
+                yield ("groups", group), f"unknown covariate {name!r}: {did_you_mean(name, names)}"
+    own = [group.name for group in study.validation.groups]
+    groups = own if part.selection.groups is None else list(part.selection.groups)
+    for number, name in enumerate(part.selection.start):
+        if name not in names and name not in groups:
+            hint = did_you_mean(name, [*groups, *names])
+            yield ("start", number), f"unknown group or covariate {name!r}: {hint}"
 
 
 def _learners_covariates(study: Study) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """The mean of several learners, each fitted to the same rows."""
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,7 +41,7 @@ def average(setting: Setting, *, learners: list[dict[str, Any]]) -> "AverageRegr
         nested("average", f"learners[{number}]", given, setting) for number, given in enumerate(learners)
     ]
     model = AverageRegressor if setting.task == "value" else AverageClassifier
-    return model([member for member, _ in members], [columns for _, columns in members])
+    return model([member for member, _ in members], [columns for _, columns in members], learners)
 
 
 class _Average(BaseEstimator):  # type: ignore[misc]
@@ -53,10 +53,19 @@ class _Average(BaseEstimator):  # type: ignore[misc]
         The members, not yet fitted.
     columns
         Places of the columns that each sees; None for all.
+    described
+        What each is made of, as a study says it.
     """
 
-    def __init__(self, learners: Sequence[Any], columns: Sequence[tuple[int, ...] | None]) -> None:
-        self.learners, self.columns = learners, columns
+    _method: ClassVar[str]
+
+    def __init__(
+        self,
+        learners: Sequence[Any],
+        columns: Sequence[tuple[int, ...] | None],
+        described: Sequence[Mapping[str, Any]],
+    ) -> None:
+        self.learners, self.columns, self.described = learners, columns, described
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit every member to the same rows."""
@@ -68,28 +77,50 @@ class _Average(BaseEstimator):  # type: ignore[misc]
         ]
         return self
 
-    def _mean(self, X: ArrayLike, method: str) -> Float:
+    def members(self) -> list[tuple[Mapping[str, Any], tuple[int, ...] | None]]:
+        """Return what each member is made of, and the places of the columns that it sees, None for all.
+
+        All members have the seed of the study: two that are made of the same and see the same covariates are
+        the same, in whatever mean they stand, and a search over means fits them once.
+        """
+        return list(zip(self.described, self.columns, strict=True))
+
+    def said_by(
+        self, number: int, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, rows: ArrayLike
+    ) -> Float:
+        """Return what one member, fitted to `X` and `y`, predicts for other rows; it is not kept."""
+        learner, columns = self.learners[number], self.columns[number]
+        return self._said(fitted(learner, seen(X, columns), np.asarray(y), sample_weight), columns, rows)
+
+    def combined(self, said: Sequence[Float]) -> Float:
         """Return the mean of what the members say, added up in their order."""
-        said = [
-            np.asarray(getattr(member, method)(seen(X, columns)), dtype=float)
-            for member, columns in zip(self.members_, self.columns, strict=True)
-        ]
         total = said[0].copy()
         for each in said[1:]:
             total += each
         return np.asarray(total / len(said))
 
+    def _said(self, member: Any, columns: tuple[int, ...] | None, rows: ArrayLike) -> Float:
+        return np.asarray(getattr(member, self._method)(seen(rows, columns)), dtype=float)
+
+    def _mean(self, X: ArrayLike) -> Float:
+        members = zip(self.members_, self.columns, strict=True)
+        return self.combined([self._said(member, columns, X) for member, columns in members])
+
 
 class AverageRegressor(RegressorMixin, _Average):  # type: ignore[misc]
     """The mean of predicted values; parameters as those of its base."""
 
+    _method = "predict"
+
     def predict(self, X: ArrayLike) -> Float:
         """Return predictions, shape ``(n,)``."""
-        return self._mean(X, "predict")
+        return self._mean(X)
 
 
 class AverageClassifier(ClassifierMixin, _Average):  # type: ignore[misc]
     """The mean of probabilities; parameters as those of its base."""
+
+    _method = "predict_proba"
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit every member to the same rows."""
@@ -98,7 +129,7 @@ class AverageClassifier(ClassifierMixin, _Average):  # type: ignore[misc]
 
     def predict_proba(self, X: ArrayLike) -> Float:
         """Return probabilities, shape ``(n, classes)``."""
-        return self._mean(X, "predict_proba")
+        return self._mean(X)
 
     def predict(self, X: ArrayLike) -> Any:
         """Return the most probable classes, shape ``(n,)``."""

@@ -59,6 +59,19 @@ class _Boosted(BaseEstimator, ABC):  # type: ignore[misc]
     def _train(self, rows: Float, target: Float, weights: Float, classes: int) -> Any:
         """Return what the library trains; `classes` is 0 for values."""
 
+    @property
+    def feature_importances_(self) -> Float:
+        """Share of each column in what all splits gained, shape ``(columns,)``; 0 throughout without splits.
+
+        The gain of a split is by how much it lowers the loss. A learner that is not yet fitted has none.
+        """
+        gained = self._gained(self.model_)
+        return np.asarray(gained / max(float(gained.sum()), 1e-300))
+
+    @abstractmethod
+    def _gained(self, booster: Any) -> Float:
+        """Return what all splits on each column gained together."""
+
     @abstractmethod
     def _raw(self, rows: Float, trees: int) -> Float:
         """Return values, or the probability of the second class, or of each, by the first trees alone."""
@@ -123,6 +136,9 @@ class LightGBMRegressor(_Values):
     def _train(self, rows: Float, target: Float, weights: Float, classes: int) -> Any:
         return _train_lightgbm(self, rows, target, weights, classes)
 
+    def _gained(self, booster: Any) -> Float:
+        return _gained_lightgbm(booster)
+
     def _raw(self, rows: Float, trees: int) -> Float:
         return _raw_lightgbm(self.model_, rows, trees)
 
@@ -132,6 +148,9 @@ class LightGBMClassifier(_Classes):
 
     def _train(self, rows: Float, target: Float, weights: Float, classes: int) -> Any:
         return _train_lightgbm(self, rows, target, weights, classes)
+
+    def _gained(self, booster: Any) -> Float:
+        return _gained_lightgbm(booster)
 
     def _raw(self, rows: Float, trees: int) -> Float:
         return _raw_lightgbm(self.model_, rows, trees)
@@ -143,6 +162,9 @@ class XGBoostRegressor(_Values):
     def _train(self, rows: Float, target: Float, weights: Float, classes: int) -> Any:
         return _train_xgboost(self, rows, target, weights, classes)
 
+    def _gained(self, booster: Any) -> Float:
+        return _gained_xgboost(self, booster)
+
     def _raw(self, rows: Float, trees: int) -> Float:
         return _raw_xgboost(self, rows, trees)
 
@@ -152,6 +174,9 @@ class XGBoostClassifier(_Classes):
 
     def _train(self, rows: Float, target: Float, weights: Float, classes: int) -> Any:
         return _train_xgboost(self, rows, target, weights, classes)
+
+    def _gained(self, booster: Any) -> Float:
+        return _gained_xgboost(self, booster)
 
     def _raw(self, rows: Float, trees: int) -> Float:
         return _raw_xgboost(self, rows, trees)
@@ -186,6 +211,10 @@ def _raw_lightgbm(booster: Any, rows: Float, trees: int) -> Float:
     return np.asarray(booster.predict(rows, num_iteration=trees, num_threads=1))
 
 
+def _gained_lightgbm(booster: Any) -> Float:
+    return np.asarray(booster.feature_importance("gain"), dtype=float)
+
+
 def _train_xgboost(learner: _Boosted, rows: Float, target: Float, weights: Float, classes: int) -> Any:
     xgboost = import_module("xgboost")
     settings = {
@@ -206,6 +235,12 @@ def _train_xgboost(learner: _Boosted, rows: Float, target: Float, weights: Float
 
 def _raw_xgboost(learner: _Boosted, rows: Float, trees: int) -> Float:
     return np.asarray(learner.model_.predict(_matrix(learner, rows), iteration_range=(0, trees)))
+
+
+def _gained_xgboost(learner: _Boosted, booster: Any) -> Float:
+    # Columns without a split are not among them.
+    told = booster.get_score(importance_type="total_gain")
+    return np.array([told.get(f"f{column}", 0.0) for column in range(learner.n_features_in_)])
 
 
 def _matrix(learner: _Boosted, rows: Float, **columns: Float) -> Any:

@@ -149,8 +149,8 @@ class Binomial:
         penalty = wanted + self._steady
         coefficients, probability = self._settled(penalty)
         spread = design.weights * probability * (1.0 - probability)
-        cross = (design.columns.T * spread) @ design.columns
-        inverse, half_log = _inverse(cross + np.diag(penalty))
+        matrix = _cross(design.columns, spread) + np.diag(penalty)
+        inverse, half_log = _inverse(matrix)
         freedom = 1.0 - penalty * np.diag(inverse)
         deviance = 2.0 * self._loss(coefficients)
         # How weights of the rows change with their scores: the part that least squares does not have.
@@ -186,7 +186,7 @@ class Binomial:
             spread = design.weights * probability * (1.0 - probability)
             gradient = design.columns.T @ (design.weights * (probability - design.target))
             gradient += penalty * coefficients
-            factor = _factor((design.columns.T * spread) @ design.columns + np.diag(penalty))
+            factor = _factor(_cross(design.columns, spread) + np.diag(penalty))
             step = factor(gradient)
             length, decrease = 1.0, float(gradient @ step)
             if decrease <= _SETTLED * (1.0 + abs(best)):
@@ -238,6 +238,13 @@ def natural_level(design: Design) -> Float:
     squares = design.weights @ design.columns**2
     sizes = design.totals(np.ones(len(squares)))
     return np.log(np.maximum(design.totals(squares) / np.maximum(sizes, 1.0), 1e-12))
+
+
+def _cross(columns: Float, weights: Float) -> Float:
+    """Return products of all pairs of columns, summed over rows with weights that are not below 0."""
+    # Of one array with itself half of them are computed.
+    weighted = columns * np.sqrt(weights)[:, np.newaxis]
+    return np.asarray(weighted.T @ weighted)
 
 
 def _factor(matrix: Float) -> Callable[[Float], Float]:

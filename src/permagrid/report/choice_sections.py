@@ -84,6 +84,38 @@ def final_sentences(choices: Choices) -> tuple[str, ...]:
     return tuple(said)
 
 
+def untried_sentences(choices: Choices) -> tuple[str, ...]:
+    """Return in how many folds learners could try nothing, and why.
+
+    Parameters
+    ----------
+    choices
+        Entries ``choices`` of a summary, of one fold scheme.
+
+    Examples
+    --------
+    >>> few = {"reason": "2 sites cannot make 5 folds", "n_folds": 3}
+    >>> (sentence,) = untried_sentences([{"learner": "ridge", "n_folds": 20, "untried": [few]}])
+    >>> sentence.partition(". ")[0]
+    'In 3 of 20 folds the ridge could try nothing: 2 sites cannot make 5 folds (3 folds)'
+    """
+    said = []
+    for item in choices:
+        reasons = item.get("untried") or []
+        if not reasons:
+            continue
+        folds = sum(int(one["n_folds"]) for one in reasons)
+        told = [f"{one['reason']} ({count(int(one['n_folds']), 'fold')})" for one in reasons[:_MOST_VALUES]]
+        if len(reasons) > _MOST_VALUES:
+            told.append(f"{number(len(reasons) - _MOST_VALUES)} other reasons")
+        said.append(
+            f"In {number(folds)} of {number(int(item['n_folds']))} folds the {words(str(item['learner']))} "
+            f"could try nothing: {'; '.join(told)}. There it has the first of its values and all its "
+            "covariates, which are counted as chosen."
+        )
+    return tuple(said)
+
+
 def _shown(choices: Choices) -> tuple[tuple[Picture, ...], tuple[Grid, ...]]:
     chosen = differing(choices)
     pictures: tuple[Picture, ...] = ()
@@ -115,8 +147,8 @@ def _grid(choices: Choices) -> Grid:
         keywords = "; ".join(f"{words(name)} {_values(values, item)}" for name, values in by_keyword.items())
         cells = (Cell(words(str(item["learner"]))), Cell(keywords or "–"), Cell(_covariates(item)))
         rows.append(Row(cells))
-    caption = "In brackets: folds that chose so, where not all did."
-    return Grid(("Learner", "Keywords", "Covariates"), tuple(rows), frozenset(), caption)
+    caption = ("In brackets: folds that chose so, where not all did.", *untried_sentences(choices))
+    return Grid(("Learner", "Keywords", "Covariates"), tuple(rows), frozenset(), " ".join(caption))
 
 
 def _values(values: Sequence[Mapping[str, Any]], item: Mapping[str, Any]) -> str:

@@ -122,16 +122,19 @@ def choice_list(comparison: Comparison, learner: str, final: Candidate) -> list[
     -------
     list of dict
         One entry per learner that chooses and fold scheme: ``keywords`` with ``keyword``, ``value`` and
-        ``share``, ``covariates`` with ``name`` and ``share``, and ``final`` for the learner of the map.
+        ``share``, ``covariates`` with ``name`` and ``share``, ``untried`` with ``reason`` and ``n_folds``,
+        folds in which nothing could be tried, and ``final`` for the learner of the map. Folds whose training
+        rows are all of one class, where no learner is fitted, are not counted.
     """
     listed = []
     for (name, folds), found in comparison.raw.items():
         told = [choice for choice in found.choices if choice["covariates"]]
         if not told:
             continue
-        entry: Plain = {"learner": name, "folds": folds, "n_folds": len(found.choices)}
+        entry: Plain = {"learner": name, "folds": folds, "n_folds": len(told)}
         entry["keywords"] = _keywords(told)
         entry["covariates"] = _covariates(told)
+        entry["untried"] = _untried(told)
         entry["final"] = (
             {"keywords": dict(final.keywords), "covariates": list(final.covariates)}
             if name == learner
@@ -156,6 +159,11 @@ def _keywords(told: Sequence[Mapping[str, Any]]) -> list[Plain]:
 def _covariates(told: Sequence[Mapping[str, Any]]) -> list[Plain]:
     counts = Counter(name for choice in told for name in choice["covariates"])
     return [{"name": name, "share": count / len(told)} for name, count in counts.most_common()]
+
+
+def _untried(told: Sequence[Mapping[str, Any]]) -> list[Plain]:
+    counts = Counter(choice["untried"] for choice in told if choice.get("untried"))
+    return [{"reason": reason, "n_folds": count} for reason, count in counts.most_common()]
 
 
 def _number(value: Any) -> float | None:

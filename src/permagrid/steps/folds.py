@@ -25,6 +25,16 @@ def looks_at_the_map(part: FoldsPart) -> bool:
     return part.method == "knndm" or _BY_RESIDUALS in part.keywords.values()
 
 
+def wants_residuals(study: Study) -> bool:
+    """Return whether a scheme is made of what the mapped learner leaves unexplained."""
+    return any(_BY_RESIDUALS in part.keywords.values() for part in study.validation.folds)
+
+
+def residual_folds(table: pd.DataFrame, study: Study, domain: pd.DataFrame | None) -> Folds:
+    """Return the folds by which residuals of the mapped learner are found: each site predicted by others."""
+    return FOLDS["site"](table, domain, seed=study.seed)
+
+
 def fold_schemes(
     table: pd.DataFrame,
     study: Study,
@@ -51,11 +61,10 @@ def fold_schemes(
     PermagridError
         If folds cannot be made.
     """
-    parts = study.validation.folds
-    if any(_BY_RESIDUALS in part.keywords.values() for part in parts):
+    if wants_residuals(study):
         table = table.assign(residual=_residuals(table, study, domain, workers))
     schemes = []
-    for part in parts:
+    for part in study.validation.folds:
         keywords = {"seed": study.seed, **part.keywords}
         if part.method == "random" and study.target.kind == "class":
             keywords.setdefault("stratified", True)
@@ -91,9 +100,9 @@ def _classes(study: Study) -> list[str]:
 def _residuals(
     table: pd.DataFrame, study: Study, domain: pd.DataFrame | None, workers: int
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return observed minus predicted by the mapped learner, each site predicted by others."""
+    """Return observed minus predicted by the mapped learner."""
     values = table["value"].to_numpy(float)
     classes = np.unique(values) if study.target.kind == "class" else None
-    folds = FOLDS["site"](table, domain, seed=study.seed)
+    folds = residual_folds(table, study, domain)
     (found,) = out_of_fold(mapped(study, domain), table, folds, classes=classes, workers=workers)
     return np.asarray(values - (found if classes is None else found @ classes))

@@ -86,6 +86,11 @@ class Maker(Protocol):
         """Yield what the maps of an epoch are taken from."""
 
 
+def map_name(study: Study, variable: str, epoch: str) -> str:
+    """Return the path of a map within the folder of its run."""
+    return f"maps/{study.study}_{variable}_{epoch}.tif"
+
+
 class Atlas:
     """Writes the maps of a study into the folder of its run.
 
@@ -117,7 +122,7 @@ class Atlas:
 
     def _of_epoch(self, maker: Maker, epoch: str, finished: Callable[[int], None]) -> list[Map]:
         rundir, sheets = self._rundir, list(maker.sheets)
-        names = {sheet.variable: f"maps/{self._study.study}_{sheet.variable}_{epoch}.tif" for sheet in sheets}
+        names = {sheet.variable: map_name(self._study, sheet.variable, epoch) for sheet in sheets}
         recipes = {sheet.variable: maker.recipe(sheet, epoch) for sheet in sheets}
         missing = [
             sheet for sheet in sheets if not rundir.is_kept(names[sheet.variable], recipes[sheet.variable])

@@ -143,14 +143,17 @@ def _selection(part: LearnerPart, selection: Selection, judge: Judge, study: Stu
     names = predictors(study) if part.covariates is None else part.covariates
     # What a learner calls by name it cannot do without.
     needed = named_covariates(part.keywords, names) if traits_of(part.name).by_name else ()
+    given = own if selection.groups is None else selection.groups
     groups = {
         name: tuple(each for each in held if each in names and each not in needed)
-        for name, held in (own if selection.groups is None else selection.groups).items()
+        for name, held in given.items()
     }
     groups = {name: held for name, held in groups.items() if held}
     if selection.method == "combination":
         return combination_selection(judge, groups)
-    start = (*needed, *(name for name in selection.start if name not in needed))
+    # What the learner does not see, and groups of which nothing is left, cannot be kept.
+    apart = {*needed, *given, *predictors(study)} - {*groups, *(name for name in names if name not in needed)}
+    start = (*needed, *(name for name in selection.start if name not in apart))
     if selection.method == "ranking":
         return ranking_selection(
             judge,

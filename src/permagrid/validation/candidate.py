@@ -30,6 +30,8 @@ class Choice:
     """Covariates that it sees, in order."""
     trail: pd.DataFrame = field(default_factory=pd.DataFrame)
     """What was tried on the way, with its scores; one row each."""
+    untried: str = ""
+    """Why nothing could be tried, so that it is no choice at all; empty where something was."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ class Predicted:
     """Values, shape ``(repeats, n)``, or probabilities, shape ``(repeats, n, classes)``; NaN where a row was
     not tested."""
     choices: tuple[Mapping[str, Any], ...] = ()
-    """Keywords and covariates that were chosen in each fold, where the learner chooses."""
+    """Keywords and covariates that were chosen in each fold, where the learner chooses, and ``untried``, the
+    reason, where nothing could be tried."""
 
 
 class Piece(NamedTuple):
@@ -240,7 +241,8 @@ def _fold(work: _Work, task: tuple[str, tuple[NDArray[np.int_], NDArray[np.int_]
 
 def plain(choice: Choice) -> dict[str, Any]:
     """Return a choice as plain values."""
-    return {"keywords": dict(choice.keywords), "covariates": list(choice.covariates)}
+    told = {"keywords": dict(choice.keywords), "covariates": list(choice.covariates)}
+    return {**told, "untried": choice.untried} if choice.untried else told
 
 
 def _assembled(

@@ -1,6 +1,6 @@
 """Pieces in which covariates are selected: each by itself, or several that come and go together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
 from permagrid.errors import PermagridError, did_you_mean
@@ -69,3 +69,30 @@ class Pieces:
         """Return the covariates of the start and of some units, in the order of the candidate."""
         inside = set(chain.from_iterable(self.members[name] for name in (*self.start, *names)))
         return tuple(name for name in self._all if name in inside)
+
+
+def among(
+    units: Units, start: Sequence[str], left: Sequence[str], gone: Collection[str]
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]] | None:
+    """Return units and a start without what was dropped before, or None if nothing is left to select.
+
+    Parameters
+    ----------
+    units, start
+        As in `Pieces`.
+    left
+        Covariates that are left.
+    gone
+        Covariates that were dropped. A name that is in neither stays, for `Pieces` to refuse.
+
+    Examples
+    --------
+    >>> among({"soil": ["clay", "sand"], "ice": ["peat"]}, ["peat", "air"], ["air", "sand"], ["clay", "peat"])
+    ({'soil': ('sand',)}, ('air',))
+    """
+    owner = {name: unit for unit, members in units.items() for name in members}
+    kept = {unit: tuple(name for name in members if name not in gone) for unit, members in units.items()}
+    kept = {unit: members for unit, members in kept.items() if members}
+    named = dict.fromkeys(owner.get(name, name) for name in start)
+    begin = tuple(name for name in named if name in kept or not (name in units or name in gone))
+    return (kept, begin) if {owner.get(name, name) for name in left} - set(begin) else None

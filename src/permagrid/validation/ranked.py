@@ -1,7 +1,8 @@
 """Selection of the best-ranked covariates: ranks, drops what repeats a better one, and chooses how many."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from permagrid.errors import PermagridError
 from permagrid.validation.candidate import Candidate, Choice
 from permagrid.validation.objective import Score
-from permagrid.validation.pieces import Pieces, Units
+from permagrid.validation.pieces import Pieces, Units, among
 from permagrid.validation.ranking import Permutation, Rank
 from permagrid.validation.trail import COLUMNS, nothing_tried, row
 from permagrid.validation.trials import NO_SCORE, Bench, Judge, Trial, Trials, predicted
@@ -64,6 +65,11 @@ class Ranked:
         ]
         return Choice(candidate.keywords, tops[best].covariates, pd.DataFrame(trail, columns=list(COLUMNS)))
 
+    def among(self, left: Sequence[str], gone: Collection[str]) -> Self | None:
+        """Return this selection for what another left; None where there is nothing to select."""
+        found = among(self.units, self.start, left, gone)
+        return None if found is None else replace(self, units=found[0], start=found[1])
+
     def order(self, candidate: Candidate, rows: pd.DataFrame, pieces: Pieces) -> list[str]:
         """Return units from the most to the least important, without those that repeat a better one."""
         worth = self.rank(candidate, rows, pieces)
@@ -91,14 +97,7 @@ class Ranked:
             folds = [_ranked_and_predicted(shared, pair) for pair in pairs]
         else:
             # The copy that travels has no processes of its own.
-            alone = Ranked(
-                Judge(self.judge.folds, self.judge.objective),
-                self.rank,
-                self.most_alike,
-                self.start,
-                self.units,
-                self.sizes,
-            )
+            alone = replace(self, judge=Judge(self.judge.folds, self.judge.objective))
             folds = list(workers.run(_ranked_and_predicted, pairs, shared=(alone, *shared[1:])))
         scores, notes = [], []
         for number in range(len(sizes)):

@@ -1,10 +1,10 @@
 """Selection of covariates: forward, or among combinations of groups, scored in inner folds alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 from math import comb
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from permagrid.errors import PermagridError
 from permagrid.validation.candidate import Candidate, Choice
-from permagrid.validation.pieces import Pieces, Units
+from permagrid.validation.pieces import Pieces, Units, among
 from permagrid.validation.trail import nothing_tried, trail_of
 from permagrid.validation.trials import Judge, Trial, Trials
 from permagrid.validation.tuning import best_of
@@ -78,6 +78,11 @@ class Forward:
         chosen = tried([current])[0]
         parts = [trail_of(trials, f"forward, {stage}", each, chosen) for stage, each in stages]
         return Choice(candidate.keywords, chosen.covariates, pd.concat(parts, ignore_index=True))
+
+    def among(self, left: Sequence[str], gone: Collection[str]) -> Self | None:
+        """Return this selection for what another left; None where there is nothing to select."""
+        found = among(self.units, self.start, left, gone)
+        return None if found is None else replace(self, units=found[0], start=found[1])
 
     def fits(self, n_folds: int, n_covariates: int) -> int:
         """Return how many fits one choice takes, at most.
@@ -158,6 +163,11 @@ class Combinations:
             chosen = tried[best_of(trials, tried)]
         return Choice(candidate.keywords, chosen.covariates, trail_of(trials, "combinations", tried, chosen))
 
+    def among(self, left: Sequence[str], gone: Collection[str]) -> Self | None:
+        """Return this selection for what another left; None where there is nothing to select."""
+        found = among(self.groups, (), left, gone)
+        return None if found is None or not found[0] else replace(self, groups=found[0])
+
     def fits(self, n_folds: int, n_covariates: int) -> int:
         """Return how many fits one choice takes, at most; parameters as those of `Forward.fits`."""
         alone = sum(map(len, self.groups.values())) == n_covariates
@@ -198,17 +208,45 @@ class Chained:
 
     def __call__(self, candidate: Candidate, rows: pd.DataFrame) -> Choice:
         """Return what the last chooses, after the others, from rows that train."""
-        trails = []
-        choice = Choice(candidate.keywords, candidate.covariates)
+        trails, untried = [], list[str]()
+        first, choice = candidate, Choice(candidate.keywords, candidate.covariates)
         for part in self.parts:
             candidate = replace(candidate, keywords=choice.keywords, covariates=choice.covariates)
-            choice = part(candidate, rows)
-            trails.append(choice.trail)
-        return replace(choice, trail=pd.concat(trails, ignore_index=True))
+            gone = [name for name in first.covariates if name not in choice.covariates]
+            left = _among(part, choice.covariates, gone)
+            if left is not None:
+                choice = left(candidate, rows)
+                trails.append(choice.trail)
+                untried.append(choice.untried)
+        why = "; ".join(filter(None, dict.fromkeys(untried)))
+        return replace(choice, trail=pd.concat(trails, ignore_index=True), untried=why)
+
+    def among(self, left: Sequence[str], gone: Collection[str]) -> Self | None:
+        """Return these choices for what another left; None where there is nothing to choose."""
+        parts = [_among(part, left, gone) for part in self.parts]
+        kept = tuple(part for part in parts if part is not None)
+        return replace(self, parts=kept) if kept else None
 
     def fits(self, n_folds: int, n_covariates: int) -> int:
         """Return how many fits one choice takes, at most; parameters as those of `Forward.fits`."""
-        return sum(part.fits(n_folds, n_covariates) for part in self.parts)
+        return sum(_most_fits(part, n_folds, n_covariates) for part in self.parts)
+
+
+def _among(part: Chooses, left: Sequence[str], gone: Collection[str]) -> Chooses | None:
+    """Return a choice without covariates that were dropped before it."""
+    narrow = getattr(part, "among", None)
+    if narrow is None or not gone:
+        return part
+    found: Chooses | None = narrow(left, gone)
+    return found
+
+
+def _most_fits(part: Chooses, n_folds: int, n_covariates: int) -> int:
+    most = part.fits(n_folds, n_covariates)
+    if isinstance(part, Forward) and part.start:
+        # Pairs are tried where all of the start was dropped before.
+        most = max(most, replace(part, start=()).fits(n_folds, n_covariates - len(part.start)))
+    return most
 
 
 def chained(*parts: Chooses) -> Chained:
@@ -217,7 +255,8 @@ def chained(*parts: Chooses) -> Chained:
     Parameters
     ----------
     parts
-        Searches and selections; each starts from what the one before it chose, from the same rows.
+        Searches and selections; each starts from what the one before it chose, from the same rows. What one
+        selection dropped, the units and the start of the next do without.
 
     Raises
     ------

@@ -87,4 +87,4 @@ def _tried_with(trials: Trials) -> str:
 def nothing_tried(candidate: Candidate, trials: Trials, stage: str) -> Choice:
     """Return a candidate as it is, and a trail that says why nothing was tried."""
     kept = Trial(candidate.keywords, candidate.covariates)
-    return Choice(kept.keywords, kept.covariates, trail_of(trials, stage, [kept], kept))
+    return Choice(kept.keywords, kept.covariates, trail_of(trials, stage, [kept], kept), trials.untried)

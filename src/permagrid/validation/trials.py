@@ -1,9 +1,8 @@
 """Trials: keywords and covariates of a learner, each scored on the same inner folds of training rows."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,14 @@ from permagrid.validation.candidate import Candidate, weights_of
 from permagrid.validation.folds import Folds
 from permagrid.validation.inner_folds import FoldsSpec
 from permagrid.validation.objective import Objective, Score
-from permagrid.validation.shared_work import can_be_cut, predicted_by_parts, together, told
+from permagrid.validation.shared_work import (
+    can_be_cut,
+    has_members,
+    predicted_by_members,
+    predicted_by_parts,
+    together,
+    told,
+)
 from permagrid.validation.workers import Workers
 
 Float = NDArray[np.float64]
@@ -56,7 +62,8 @@ class Judge:
 class Trials:
     """Scores trials of one candidate on inner folds of the rows that train.
 
-    A trial that was scored is not fitted again, and trials that differ in nothing but `grown` share a fit.
+    A trial that was scored is not fitted again, trials that differ in nothing but `grown` share a fit, and
+    learners that are means of others share the fits of those.
 
     Parameters
     ----------
@@ -79,6 +86,11 @@ class Trials:
             self.folds, self.note = judge.folds.made(self.rows)
         self._known: dict[str, tuple[Score, str]] = {}
         self._bench: Bench | None = None
+
+    @property
+    def untried(self) -> str:
+        """Why nothing can be tried; empty where there are inner folds."""
+        return self.note.removeprefix("nothing could be tried: ") if self.folds is None else ""
 
     @property
     def inner(self) -> Folds:
@@ -188,6 +200,8 @@ class Bench:
     """Keywords that hold in all trials."""
     finite: bool
     """Whether there is no missing value, so that not every fit has to look for one."""
+    said: dict[str, Float] = field(default_factory=dict)
+    """What members of learners predicted for test rows, as learners of other trials may have the same."""
 
     @classmethod
     def of(cls, trials: Trials) -> "Bench":
@@ -221,14 +235,14 @@ Task = tuple[int, tuple[str, ...], list[Mapping[str, Any]]]
 def predicted(bench: Bench, task: Task) -> list[Float] | str:
     """Return what each of some trials predicts for the test rows of an inner fold, or why there is no fit."""
     pair, covariates, several = task
-    columns = np.array([bench.candidate.covariates.index(name) for name in covariates])
-    tested = bench.rows[np.ix_(bench.pairs[pair][1], columns)]
+    inner = _Inner(bench, pair, covariates)
+    tested = bench.rows[np.ix_(bench.pairs[pair][1], inner.columns)]
     only = _only_class(bench, pair, len(tested))
     if only is not None:
         return [only] * len(several)
     try:
         with config_context(assume_finite=bench.finite):
-            return _predictions(partial(_fitted, bench, pair, covariates, columns), several, bench, tested)
+            return inner.predictions(several, tested, of_test_rows=True)
     except PermagridError:
         raise
     except (ValueError, ArithmeticError) as error:
@@ -250,9 +264,8 @@ def predict_with(bench: Bench, pair: int, rows: Float) -> Float:
     only = _only_class(bench, pair, len(rows))
     if only is not None:
         return only
-    covariates = bench.candidate.covariates
-    fitted = partial(_fitted, bench, pair, covariates, np.arange(len(covariates)))
-    return _predictions(fitted, [bench.candidate.keywords], bench, rows)[0]
+    inner = _Inner(bench, pair, bench.candidate.covariates)
+    return inner.predictions([bench.candidate.keywords], rows, of_test_rows=False)[0]
 
 
 def _only_class(bench: Bench, pair: int, n: int) -> Float | None:
@@ -263,47 +276,68 @@ def _only_class(bench: Bench, pair: int, n: int) -> Float | None:
     return np.repeat(np.asarray(bench.classes == values[0], dtype=float)[np.newaxis], n, axis=0)
 
 
-def _fitted(
-    bench: Bench,
-    pair: int,
-    covariates: tuple[str, ...],
-    columns: NDArray[np.int_],
-    keywords: Mapping[str, Any],
-) -> Any:
-    train, weights = bench.pairs[pair][0], bench.weights[pair]
-    given = {} if weights is None else {"sample_weight": weights}
-    estimator = bench.candidate.build({**keywords, **bench.in_trials}, covariates)
-    return estimator.fit(bench.rows[np.ix_(train, columns)], bench.values[train], **given)
+@dataclass(frozen=True, eq=False)
+class _Inner:
+    """The training rows of an inner fold, with the covariates of a trial."""
+
+    bench: Bench
+    pair: int
+    covariates: tuple[str, ...]
+
+    @property
+    def columns(self) -> NDArray[np.int_]:
+        """Places of the covariates among those of the bench."""
+        return np.array([self.bench.candidate.covariates.index(name) for name in self.covariates])
+
+    def predictions(
+        self, several: Sequence[Mapping[str, Any]], rows: Float, *, of_test_rows: bool
+    ) -> list[Float]:
+        """Return what fits with each of several keywords predict, from as few fits as serve."""
+        bench, proba = self.bench, self.bench.classes is not None
+        grown = bench.grown
+        if grown is not None and len(several) > 1:
+            model = self._fitted(self._built(max(several, key=lambda keywords: int(keywords[grown]))))
+            if can_be_cut(model, proba=proba):
+                sizes = [int(keywords[grown]) for keywords in several]
+                parts = predicted_by_parts(model, rows, sizes, proba=proba)
+                return [_aligned(model.classes_ if proba else None, part, bench.classes) for part in parts]
+        out = []
+        for keywords in several:
+            estimator = self._built(keywords)
+            if of_test_rows and has_members(estimator):
+                mean = predicted_by_members(estimator, self._training(), rows, self._seen_by, bench.said)
+                out.append(_aligned(np.unique(self._training()[1]), mean, bench.classes))
+                continue
+            model = self._fitted(estimator)
+            raw = model.predict_proba(rows) if proba else model.predict(rows)
+            out.append(_aligned(model.classes_ if proba else None, raw, bench.classes))
+        return out
+
+    def _built(self, keywords: Mapping[str, Any]) -> Any:
+        return self.bench.candidate.build({**keywords, **self.bench.in_trials}, self.covariates)
+
+    def _fitted(self, estimator: Any) -> Any:
+        rows, values, weights = self._training()
+        given = {} if weights is None else {"sample_weight": weights}
+        return estimator.fit(rows, values, **given)
+
+    def _training(self) -> tuple[Float, Float, Float | None]:
+        train = self.bench.pairs[self.pair][0]
+        rows = self.bench.rows[np.ix_(train, self.columns)]
+        return rows, self.bench.values[train], self.bench.weights[self.pair]
+
+    def _seen_by(self, columns: Sequence[int] | None) -> str:
+        """Return by what a member of a learner that sees some of the columns differs from fold to fold."""
+        names = self.covariates if columns is None else tuple(self.covariates[place] for place in columns)
+        return told([self.pair, names])
 
 
-def _predictions(
-    fitted: Callable[[Mapping[str, Any]], Any],
-    several: Sequence[Mapping[str, Any]],
-    bench: Bench,
-    tested: Float,
-) -> list[Float]:
-    proba = bench.classes is not None
-    grown = bench.grown
-    if grown is not None and len(several) > 1:
-        model = fitted(max(several, key=lambda keywords: int(keywords[grown])))
-        if can_be_cut(model, proba=proba):
-            sizes = [int(keywords[grown]) for keywords in several]
-            parts = predicted_by_parts(model, tested, sizes, proba=proba)
-            return [_aligned(model, part, bench.classes) for part in parts]
-    out = []
-    for keywords in several:
-        model = fitted(keywords)
-        raw = model.predict_proba(tested) if proba else model.predict(tested)
-        out.append(_aligned(model, raw, bench.classes))
-    return out
-
-
-def _aligned(model: Any, raw: Any, classes: Float | None) -> Float:
+def _aligned(learned: Float | None, raw: Any, classes: Float | None) -> Float:
     """Return values as numbers, or probabilities of all classes, 0 for those that were not learned."""
-    if classes is None:
+    if classes is None or learned is None:
         return np.asarray(raw, dtype=float)
     out = np.zeros((len(raw), len(classes)))
-    out[:, np.searchsorted(classes, model.classes_)] = raw
+    out[:, np.searchsorted(classes, learned)] = raw
     return out
 
 

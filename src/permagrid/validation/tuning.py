@@ -69,7 +69,7 @@ class Search:
                 best = tried[best_of(trials, [found[number] for number in tried])]
         chosen = found[best]
         trail = trail_of(trials, "search", [found[number] for number in tried], chosen)
-        return Choice(chosen.keywords, chosen.covariates, trail)
+        return Choice(chosen.keywords, chosen.covariates, trail, trials.untried)
 
     def fits(self, n_folds: int, n_covariates: int = 0) -> int:
         """Return how many fits one choice takes, at most.

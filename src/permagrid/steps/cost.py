@@ -1,0 +1,267 @@
+"""Step: what a run costs, before it starts: all fits are counted, a few of them timed."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from permagrid.progress import Advance
+from permagrid.rundir import RunDir
+from permagrid.steps.applicability import LAYERS
+from permagrid.steps.choice import is_settled, settled
+from permagrid.steps.folds import distances_of, residual_folds, to_quote, wants_residuals
+from permagrid.steps.importance import REPEATS, is_known
+from permagrid.steps.layers import map_name
+from permagrid.steps.learners import candidate, mapped_part
+from permagrid.steps.maps import Canvas, TargetMaker
+from permagrid.steps.scores import Ground, Kept, group_variants, parts_of
+from permagrid.study import LearnerPart, Study
+from permagrid.validation import Candidate, Folds, Problem, correlated_groups, refuse_or_classes
+from permagrid.validation.out_of_fold import PIECE
+from permagrid.validation.selection import Chooses
+from permagrid.validation.timing import Cost, FoldCost, fold_cost
+
+RESIDUALS, ALL_ROWS, IMPORTANCE = "residuals, by site", "map, from all rows", "importance"
+"""What stands in place of a fold scheme for fits that are of no comparison."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one learner costs under one fold scheme."""
+
+    learner: str
+    """Its label."""
+    folds: str
+    """The fold scheme, or what else it is fitted for."""
+    subset: str
+    """The sites it is fitted to."""
+    n_folds: int
+    """Outer folds, all repeats together."""
+    fits: int
+    """Fits in all, those of its choices among them; at most so many."""
+    done: int
+    """Fits whose results are kept already."""
+    seconds: float
+    """Time of one core for those that are left, estimated [s]."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What the maps of a study cost."""
+
+    count: int
+    """Maps."""
+    cells: int
+    """Cells of each."""
+    seconds: float
+    """Time of one core for the prediction of the target, where its maps are not kept, estimated [s]."""
+
+
+class Costs:
+    """Tells what the fits and maps of a study cost.
+
+    Parameters
+    ----------
+    study, ground, canvas, rundir
+        The study, its rows, what its maps are drawn from, and its folder, where pieces may be kept.
+    advance
+        Told how many learners are timed.
+    """
+
+    def __init__(
+        self, study: Study, ground: Ground, canvas: Canvas, rundir: RunDir, *, advance: Advance
+    ) -> None:
+        self._study, self._ground, self._rundir, self._advance = study, ground, rundir, advance
+        # Blocks as large as the range of residuals need residuals. With a learner that chooses, these take
+        # what is to be told beforehand; without choosing it leaves nearly the same.
+        self._parts = parts_of(ground, _choosing_nothing(study))
+        self._is_settled = is_settled(study, ground, rundir)
+        learner = candidate(mapped_part(study), study, ground.domain)
+        self._learner = settled(study, ground, rundir) if self._is_settled else learner
+        self._cells = int(np.prod(canvas.stack.odc.geobox.shape))
+        maker = TargetMaker(study, self._learner, ground, canvas)
+        self._n_maps = (len(maker.sheets) + (len(LAYERS) if study.products.applicability else 0)) * len(
+            study.epochs
+        )
+        self._epochs_left = [
+            epoch
+            for epoch in study.epoch_names
+            if not self._is_settled
+            or not all(
+                rundir.is_kept(map_name(study, sheet.variable, epoch), maker.recipe(sheet, epoch))
+                for sheet in maker.sheets
+            )
+        ]
+        self._timed = 0
+        self._samples = [self._sample(part, schemes) for _, part, schemes in self._parts]
+
+    def lines(self) -> list[Line]:
+        """Return what the fits cost, in the order in which they are made."""
+        study = self._study
+        lines = list[Line]()
+        for (subset, part, schemes), sample in zip(self._parts, self._samples, strict=True):
+            if wants_residuals(study):
+                own = sample.of(study.products.learner)
+                folds = residual_folds(part.table, study, part.domain)
+                fits, seconds = len(folds) * own.fits, len(folds) * own.seconds * sample.share(folds.pairs)
+                lines.append(
+                    Line(study.products.learner, RESIDUALS, subset.name, len(folds), fits, 0, seconds)
+                )
+            learners = {learner.label: learner for learner in study.learners}
+            kept = Kept(part, study, self._rundir, subset.name, learners, schemes)
+            lines += self._compared(learners, schemes, kept, sample, subset.name)
+        lines += self._without_groups()
+        return [*lines, *self._for_the_map()]
+
+    def maps(self) -> Maps:
+        """Return what the maps cost."""
+        study = self._study
+        per_cell = self._samples[0].per_row(study.products.learner, self._ground.domain, study.target.kind)
+        return Maps(self._n_maps, self._cells, per_cell * self._cells * len(self._epochs_left))
+
+    def _sample(self, part: Ground, schemes: Sequence[Folds]) -> "_Sample":
+        study = self._study
+        problem = Problem(study.target.variable, study.target.kind, "")
+        classes = refuse_or_classes(part.table, schemes, problem)
+        train, test = _typical(part.table, schemes)
+        known, tested = part.table.iloc[train].reset_index(drop=True), part.table.iloc[test]
+        start = time.process_time()
+        inner, _ = part.inner.made(known)
+        made = time.process_time() - start
+        found = {}
+        total = len(study.learners) * len(self._parts)
+        for learner in study.learners:
+            found[learner.label] = fold_cost(
+                candidate(learner, study, part.domain), known, tested, classes=classes
+            )
+            self._timed += 1
+            self._advance(self._timed, total)
+        n_inner = 0 if inner is None else len(inner)
+        return _Sample(found, len(known), n_inner, made, part.workers)
+
+    def _compared(
+        self,
+        learners: Mapping[str, LearnerPart],
+        schemes: Sequence[Folds],
+        kept: Kept,
+        sample: "_Sample",
+        subset: str,
+        base: str | None = None,
+    ) -> Iterator[Line]:
+        """Yield what a comparison costs; variants of a learner take as long as the `base` for each fit."""
+        candidates = {
+            name: candidate(part, self._study, self._ground.domain) for name, part in learners.items()
+        }
+        choosing = sum(each.choose is not None for each in candidates.values())
+        for scheme in schemes:
+            for name, each in candidates.items():
+                cost = sample.of(base or name)
+                fits = sample.fits(each)
+                seconds = cost.seconds * fits / cost.fits
+                if each.choose is not None:
+                    seconds += sample.making(choosing)
+                left = [
+                    pair
+                    for number, start in enumerate(range(0, len(scheme), PIECE))
+                    if kept.get(name, scheme.name, number) is None
+                    for pair in scheme.pairs[start : start + PIECE]
+                ]
+                done = (len(scheme) - len(left)) * fits
+                spent = seconds * len(left) * sample.share(left)
+                yield Line(name, scheme.name, subset, len(scheme), len(scheme) * fits, done, spent)
+
+    def _without_groups(self) -> Iterator[Line]:
+        variants = group_variants(self._study)
+        if not variants:
+            return iter(())
+        spatial = [scheme for scheme in self._parts[0][2] if scheme.spatial]
+        kept = Kept(self._ground, self._study, self._rundir, "all", variants, spatial)
+        base, *_ = variants
+        without = {name: part for name, part in variants.items() if name != base}
+        return self._compared(without, spatial, kept, self._samples[0], "all", base)
+
+    def _for_the_map(self) -> Iterator[Line]:
+        """Yield the choice and the fit for the map, and what its covariates are worth."""
+        study, ground, sample, learner = self._study, self._ground, self._samples[0], self._learner
+        label = study.products.learner
+        own = sample.folds[label]
+        larger = len(ground.table) / sample.rows
+        done = (own.choice.fits if self._is_settled else 0) + (0 if self._epochs_left else 1)
+        seconds = (0.0 if self._is_settled else own.choice.seconds) + (own.fit if self._epochs_left else 0.0)
+        yield Line(label, ALL_ROWS, "all", 1, own.whole.fits, done, seconds * larger)
+        schemes = self._parts[0][2]
+        quote = to_quote(schemes, distances_of(ground.table, schemes, ground.domain))
+        scheme = next(scheme for scheme in schemes if scheme.name == quote)
+        groups = correlated_groups(ground.table, learner.covariates, classes=learner.classes)
+        rounds = [len(learner.covariates)]
+        if any(len(held) > 1 for held in groups.values()):
+            rounds.append(len(groups))
+        fits = len(rounds) * len(scheme) + 1
+        if self._is_settled and is_known(study, ground, learner, scheme, self._rundir):
+            yield Line(label, IMPORTANCE, "all", len(scheme), fits, fits, 0.0)
+        else:
+            spent = sum(len(scheme) * (own.fit + (1 + REPEATS * units) * own.predict) for units in rounds)
+            spent = spent * sample.share(scheme.pairs) + own.fit * larger
+            yield Line(label, IMPORTANCE, "all", len(scheme), fits, 0, spent)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """What one typical fold costs each learner."""
+
+    folds: Mapping[str, FoldCost]
+    rows: int
+    """Rows that train in it."""
+    n_inner: int
+    """Inner folds of these."""
+    made: float
+    """Time in which inner folds are made [s]."""
+    workers: int
+
+    def of(self, learner: str) -> Cost:
+        """Return what one fold costs a learner."""
+        return self.folds[learner].whole
+
+    def fits(self, learner: Candidate) -> int:
+        """Return how many fits one fold takes."""
+        if learner.choose is None or not self.n_inner:
+            return 1
+        return 1 + cast(Chooses, learner.choose).fits(self.n_inner, len(learner.covariates))
+
+    def share(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+        """Return how much longer folds take than this one, which is in proportion to their rows."""
+        return float(np.mean([len(train) for train, _ in pairs])) / self.rows if len(pairs) else 0.0
+
+    def making(self, learners: int) -> float:
+        """Return the time each of some learners spends on inner folds, which those in one process share."""
+        processes = self.workers * (1 - (1 - 1 / self.workers) ** learners)
+        return self.made * processes / learners
+
+    def per_row(self, learner: str, rows: pd.DataFrame, task: str) -> float:
+        """Return the time in which a row is predicted [s]."""
+        fitted = self.folds[learner].fitted
+        many = rows[list(fitted.covariates)].to_numpy(float)
+        many = many[np.isfinite(many).all(axis=1)]
+        predict = fitted.estimator.predict_proba if task == "class" else fitted.estimator.predict
+        with threadpool_limits(1):
+            predict(many)
+            start = time.process_time()
+            predict(many)
+            return (time.process_time() - start) / max(len(many), 1)
+
+
+def _typical(table: pd.DataFrame, schemes: Sequence[Folds]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fold with the median number of training rows among those of several values."""
+    pairs = [pair for scheme in schemes for pair in scheme]
+    values = table["value"].to_numpy(float)
+    usable = [pair for pair in pairs if np.unique(values[pair[0]]).size > 1] or pairs
+    return sorted(usable, key=lambda pair: len(pair[0]))[len(usable) // 2]
+
+
+def _choosing_nothing(study: Study) -> Study:
+    learners = tuple(part.model_copy(update={"search": None, "selection": None}) for part in study.learners)
+    return study.model_copy(update={"learners": learners})

@@ -1,0 +1,67 @@
+"""Steps that everything else rests on: the covariate stack of a study, and its rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from permagrid.covariates.stack import Layer
+from permagrid.progress import Steps
+from permagrid.rundir import RunDir
+from permagrid.steps import sites, stack
+from permagrid.steps.inputs import Hashes, covariates_of
+from permagrid.study import Study
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a study stands on."""
+
+    stores: Mapping[Layer, Path]
+    """Layer -> where it is kept."""
+    cube: xr.Dataset
+    """The covariates."""
+    flagged: gpd.GeoDataFrame
+    """All observations, with their flags."""
+    table: pd.DataFrame
+    """One row per site and epoch, those that are left out among them."""
+
+    @cached_property
+    def used(self) -> pd.DataFrame:
+        """The rows that learners see."""
+        return self.table[self.table["excluded"] == ""].reset_index(drop=True)
+
+
+def started(
+    study: Study, geobox: GeoBox, folder: RunDir, hashes: Hashes, root: Path, *, workers: int, steps: Steps
+) -> Start:
+    """Return the covariate stack of a study, layers that are kept taken over, and its rows.
+
+    Parameters
+    ----------
+    study, geobox, folder, hashes, root
+        The study, its grid, its folder, the hashes of its inputs, and where its paths start.
+    workers
+        Chunks in work at a time.
+    steps
+        Shows progress.
+
+    Raises
+    ------
+    PermagridError
+        If a covariate or a table of sites cannot be read.
+    """
+    with steps.step("covariate stack") as advance:
+        stores = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
+        cube = stack.build_stack(study, geobox, folder, stores, root, workers=workers, advance=advance)
+    with steps.step("sites"):
+        observations = sites.read_sources(study.sites.sources, root)
+        flagged = sites.flag_observations(observations, study, cube)
+        reduced = sites.reduce_observations(flagged, study, root)
+        table = sites.training_table(reduced, study, cube, covariates_of(study))
+    return Start(stores, cube, flagged, table)
