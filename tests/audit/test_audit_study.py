@@ -107,7 +107,7 @@ def coarse(name: str) -> dict[str, Any]:
     named = {"temperature_anomaly", "epoch_air_temperature", "depth", "slope", "land_cover"}
     study["covariates"] = study["covariates"][:2] + [c for c in study["covariates"] if c.get("name") in named]
     study["validation"].pop("groups")
-    study["learners"] = [learner for learner in study["learners"] if learner["name"] == "random_forest"]
+    study["learners"] = [learner for learner in study["learners"] if learner["name"] == "random_forest"][:1]
     study["products"]["learner"] = "random_forest"
     return study
 

@@ -6,6 +6,7 @@ import made_trials as made
 import pytest
 
 from permagrid import check_study
+from permagrid.errors import PermagridError
 from permagrid.steps.learners import candidate
 from permagrid.study import parse_study
 from small_study import small_study
@@ -13,14 +14,14 @@ from small_study import small_study
 GROUPS = {"climate": ["bio1", "snow_depth"], "terrain": ["elevation", "slope"], "under": ["depth", "slope"]}
 
 
-def study_of(**selection):
+def study_of(learner="ridge", **selection):
     """Return a study whose learner sees three covariates of the five that there are, and chooses."""
     study = small_study(lean=True)
     study["learners"] = [
-        {"name": "ridge", "covariates": ["bio1", "elevation", "depth"], "selection": selection}
+        {"name": learner, "covariates": ["bio1", "elevation", "depth"], "selection": selection}
     ]
     study["validation"]["inner"] = {"method": "site", "n_folds": 3}
-    study["products"] = {"learner": "ridge"}
+    study["products"] = {"learner": learner}
     study["validation"].pop("groups", None)
     return parse_study(study)
 
@@ -71,3 +72,14 @@ def test_what_the_study_does_not_have_is_a_fault():
     assert "selection.start[1]" in told[1]
     assert "unknown group or covariate 'elevatoin'" in told[1]
     assert "did you mean 'elevation'" in told[1]
+
+
+def test_a_ranking_by_impurity_goes_by_what_trees_split_on_and_is_refused_where_there_are_none():
+    asked = {"method": "ranking", "rank": "impurity", "most": 1}
+    study = study_of("decision_tree", **asked)
+    tree = candidate(study.learners[0], study)
+    assert len(tree.choose(tree, rows()).covariates) == 1
+    study = study_of(**asked)
+    ridge = candidate(study.learners[0], study)
+    with pytest.raises(PermagridError, match="rank by permutation"):
+        ridge.choose(ridge, rows())

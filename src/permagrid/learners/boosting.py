@@ -27,7 +27,7 @@ from permagrid.learners.traits import traits
 
 @LEARNERS.register
 @traits(
-    space={"max_leaf_nodes": (4, 8, 16), "min_samples_leaf": (10, 30), "max_iter": (50, 120, 300)},
+    space={"max_leaf_nodes": (4, 8), "min_samples_leaf": (10, 30), "max_iter": (50, 120, 300)},
     weights=True,
     monotone=True,
     grown="max_iter",
@@ -95,7 +95,7 @@ def gradient_boosting(
 
 @LEARNERS.register
 @traits(
-    space={"num_leaves": (4, 8, 16), "min_child_samples": (10, 30), "n_estimators": (50, 120, 300)},
+    space={"num_leaves": (4, 8), "min_child_samples": (10, 30), "n_estimators": (50, 120, 300)},
     weights=True,
     monotone=True,
     grown="n_estimators",
@@ -173,7 +173,7 @@ def lightgbm(  # noqa: PLR0913
 
 @LEARNERS.register
 @traits(
-    space={"max_depth": (2, 3, 4), "min_child_weight": (1.0, 5.0), "n_estimators": (50, 120, 300)},
+    space={"max_depth": (2, 4), "min_child_weight": (1.0, 5.0), "n_estimators": (50, 120, 300)},
     weights=True,
     monotone=True,
     grown="n_estimators",

@@ -16,6 +16,7 @@ from permagrid.validation import Candidate, Choose
 from permagrid.validation.inner_folds import FoldsSpec
 from permagrid.validation.objective import Objective
 from permagrid.validation.ranked import ranking_selection
+from permagrid.validation.ranking import Impurity
 from permagrid.validation.selection import (
     chained,
     combination_selection,
@@ -157,6 +158,7 @@ def _selection(part: LearnerPart, selection: Selection, judge: Judge, study: Stu
     if selection.method == "ranking":
         return ranking_selection(
             judge,
+            rank=Impurity() if selection.rank == "impurity" else None,
             units=groups,
             most_alike=selection.correlation,
             start=start,

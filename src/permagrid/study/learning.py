@@ -14,7 +14,7 @@ class Chooser(Part):
     """Score of predictions on the inner folds; rmse for values and brier for classes if left out."""
     one_standard_error: bool = False
     """Whether the simplest is taken that is within one standard error of the best."""
-    trials: dict[str, Any] = {}
+    trials: dict[str, Any] = Field(default_factory=dict)
     """Keywords of the learner that hold while it chooses and not in what is chosen, such as fewer trees."""
 
 
@@ -38,6 +38,9 @@ class Selection(Chooser):
     """Group -> covariates that come and go together; those of validation.groups if left out."""
     start: tuple[str, ...] = ()
     """Groups or covariates that are always kept, for forward and ranking."""
+    rank: Literal["permutation", "impurity"] = "permutation"
+    """By what covariates are ranked, for ranking: what shuffling them costs, or what the splits on them
+    bring to a learner of trees."""
     most: Annotated[int, Field(ge=1)] | None = None
     """Most groups or covariates that are chosen, for forward and ranking."""
     correlation: Annotated[float, Field(gt=0, le=1)] | None = None
