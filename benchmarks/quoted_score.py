@@ -1,9 +1,9 @@
-"""The score that the rule says to quote against the true error of the map, on virtual worlds with clustered sites.
+"""The score that the rule says to quote against the true error of the map, on worlds with clustered sites.
 
-Each world is sampled as field campaigns do, round towns and along roads, and a random forest learns its ground
-temperature. The score of each fold scheme is compared with the error of the map of all sites in every cell and
-epoch. Scores count the errors of observations too, such as what a borehole differs from its cell by; so their
-variance, over the rows of all worlds, is added to that of the map. The reader of a score has no more to go by.
+Each world is sampled as field campaigns do, around towns and along roads, and a random forest learns its
+ground temperature. The score of each fold scheme is compared with the error of the map of all sites, in every
+cell and epoch. Scores count the errors of observations too, such as what a borehole differs from its cell by:
+their mean square, over the rows of all worlds, is added to that of the map.
 """
 
 import argparse
@@ -19,12 +19,21 @@ from odc.geo.geobox import GeoBox
 from threadpoolctl import threadpool_limits
 
 from permagrid.learners import build_learner
+from permagrid.prediction.applicability import fit_applicability
 from permagrid.report.canvas import INK, QUIET, new_figure, plain, styled
 from permagrid.report.fold_names import fold_label, fold_order
 from permagrid.sites.domain import draw_domain
 from permagrid.sites.sample import sample_stack
 from permagrid.steps.folds import distances_of, to_quote
-from permagrid.validation import FOLDS, Candidate, Folds, fit, out_of_fold, scored
+from permagrid.validation import (
+    FOLDS,
+    Candidate,
+    Folds,
+    fit,
+    out_of_fold,
+    permutation_importance,
+    scored,
+)
 from permagrid.validation.map_error import map_error
 from permagrid.world import make_world, sample_sites
 from permagrid.world.surface import CLASS_NODATA
@@ -100,16 +109,36 @@ def forest(seed: int) -> Candidate:
     return Candidate(build, COVARIATES, classes=CLASSES)
 
 
-def mean_square_of_map(world: World, learner: Candidate) -> float:
-    """Return the mean squared error of the map of all sites, over all cells and epochs."""
+class Truth(NamedTuple):
+    """What is wrong with the map of all sites, over all cells and epochs."""
+
+    everywhere: float
+    """Mean squared error."""
+    inside: float
+    """Mean squared error inside the area of applicability of the quoted folds."""
+    share: float
+    """Share of the map that lies inside."""
+
+
+def truth_of(world: World, learner: Candidate, quoted: Folds) -> Truth:
     fitted = fit(learner, world.table)
-    squares = []
+    worth = permutation_importance(learner, world.table, quoted, repeats=2).set_index("group")["importance"]
+    area = fit_applicability(
+        world.table[list(COVARIATES)].to_numpy(float),
+        worth[list(COVARIATES)].to_numpy(float),
+        quoted.rounds[0],
+        covariates=COVARIATES,
+        classes=CLASSES,
+    )
+    squares, inside = [], []
     for epoch in world.stack["epoch"].values:
         layer = world.stack.sel(epoch=epoch)
         cells = pd.DataFrame({name: layer[name].values.ravel() for name in (*COVARIATES, TRUTH)}).dropna()
         cells = cells.astype(float)
         squares.append((fitted.predict(cells) - cells[TRUTH].to_numpy()) ** 2)
-    return float(np.mean(np.concatenate(squares)))
+        inside.append(area.inside(cells[list(COVARIATES)].to_numpy()))
+    error, within = np.concatenate(squares), np.concatenate(inside)
+    return Truth(float(error.mean()), float(error[within].mean()), float(within.mean()))
 
 
 def results_of(seed: int) -> pd.DataFrame:
@@ -119,7 +148,7 @@ def results_of(seed: int) -> pd.DataFrame:
     schemes = schemes_of(world, seed)
     distances = distances_of(world.table, schemes, world.domain)
     quoted = to_quote(schemes, distances)
-    of_map = mean_square_of_map(world, learner)
+    truth = truth_of(world, learner, next(scheme for scheme in schemes if scheme.name == quoted))
     noise = float(np.mean((observed - world.table[TRUTH].to_numpy(float)) ** 2))
     rows = []
     for scheme in schemes:
@@ -139,7 +168,9 @@ def results_of(seed: int) -> pd.DataFrame:
                 "of_map": error.of_map,
                 "bootstrap_low": score["rmse_low"],
                 "bootstrap_high": score["rmse_high"],
-                "map": of_map**0.5,
+                "map": truth.everywhere**0.5,
+                "map_inside": truth.inside**0.5,
+                "share_inside": truth.share,
                 "noise": noise**0.5,
                 "rows": len(observed),
             }
@@ -153,6 +184,7 @@ def told(results: pd.DataFrame) -> pd.DataFrame:
     results = results.assign(true=np.hypot(results["map"], noise**0.5))
     results = pd.concat([results, results[results["quoted"]].assign(scheme=QUOTED)])
     inside = (results["low"] <= results["true"]) & (results["true"] <= results["high"])
+    applicable = np.hypot(results["map_inside"], noise**0.5)
     by_bootstrap = results["true"].between(results["bootstrap_low"], results["bootstrap_high"])
     return results.assign(
         ratio=results["score"] / results["true"],
@@ -160,6 +192,9 @@ def told(results: pd.DataFrame) -> pd.DataFrame:
         above=results["true"] > results["high"],
         below=results["true"] < results["low"],
         inside_bootstrap=by_bootstrap,
+        inside_area=applicable.between(results["low"], results["high"]),
+        ratio_area=results["score"] / applicable,
+        inside_cells=results["map"].between(results["low"], results["high"]),
         width=np.log(results["high"] / results["low"]) / 2.0,
     )
 
@@ -185,10 +220,12 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
                 "quoted": f"{part['quoted'].sum()}",
                 "score / true error": f"{middle:.2f} ({low:.2f} to {high:.2f})",
                 "true error inside": f"{part['inside'].mean():.0%}",
+                "of the area of applicability": f"{part['inside_area'].mean():.0%}",
                 "above": f"{part['above'].mean():.0%}",
                 "below": f"{part['below'].mean():.0%}",
                 "half-width": f"{part['width'].median():.0%}",
                 "inside bootstrap": f"{part['inside_bootstrap'].mean():.0%}",
+                "cells' own error inside": f"{part['inside_cells'].mean():.0%}",
             }
         )
     return pd.DataFrame(rows)
@@ -253,10 +290,12 @@ def main() -> None:
     table = summary(results)
     print(as_markdown(table) if options.markdown else table.to_string(index=False))
     noise = np.sqrt(np.average(results["noise"] ** 2, weights=results["rows"]))
+    middle = results[["map", "true", "share_inside"]].median()
     spent = (time.process_time() - start) / options.worlds
     print(
-        f"\nMedian error of the map {results['map'].median():.2f} degC, of observations {noise:.2f} degC, "
-        f"both {results['true'].median():.2f} degC; {spent:.1f} s of CPU a world"
+        f"\nMedian error of the map {middle['map']:.2f} degC, of observations {noise:.2f} degC, both "
+        f"{middle['true']:.2f} degC; area of applicability {middle['share_inside']:.0%} of the map; "
+        f"{spent:.1f} s of CPU a world"
     )
 
 

@@ -77,6 +77,9 @@ def test_the_score_to_quote_has_the_smallest_distance_of_those_that_hold_sites_o
     assert set(spatial) == {"site", "knndm", "block_residual"}
     assert summary["quote"]["folds"] == min(spatial, key=spatial.get)
     assert summary["quote"]["learner"] == "choosy"
+    low, high = summary["quote"]["rmse_interval"]
+    rows = [each for each in summary["scores"] if each["learner"] == "choosy"]
+    assert low < next(each["rmse"] for each in rows if each["folds"] == summary["quote"]["folds"]) < high
 
 
 def test_what_was_chosen_in_the_folds_and_for_the_map_is_told(out, summary):

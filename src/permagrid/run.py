@@ -158,7 +158,7 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
             truth=summary.against_truth(made, study, root),
             covariates=summary.covariates_list(covariates_of(study), cube, predictors(study)),
             evidence={
-                "quote": evidence.quote_record(comparison, study.products.learner, quote),
+                "quote": evidence.quote_record(study, ground, comparison, quote),
                 "paired": evidence.paired_list(study, ground, comparison),
                 "choices": evidence.choice_list(comparison, study.products.learner, learner),
                 "importance": evidence.importance_list(worth),

@@ -82,6 +82,7 @@ def _card_lines(summary: dict[str, Any]) -> list[str]:
             row for row in summary["scores"] if row["learner"] == quote["learner"] and row["subset"] == "all"
         ]
         chosen = next(row for row in mine if row["folds"] == quote["folds"])
+        chosen = chosen | ({"rmse_interval": quote["rmse_interval"]} if "rmse_interval" in quote else {})
         distance = f"W {quote['wasserstein_km']:.4g} km"
         lines.append(
             f"to quote: {_main_score(chosen)}, {quote['learner']}, folds {quote['folds']}, {distance}"

@@ -92,12 +92,19 @@ def test_limits_hold_all_that_lies_together(values):
 
 def test_what_is_quoted_is_named_as_people_say_it():
     scores = made_scores()
-    assert score_cards(scores, "degC", "forest", "knndm")[0].name == "RMSE, kNNDM folds"
+    assert score_cards(scores, "degC", "forest", QUOTE)[0].name == "RMSE, kNNDM folds"
     text = statement(scores, "degC", "forest", QUOTE).text
     assert text.startswith(
         "The figure to quote is that of kNNDM folds: RMSE 1.60\N{NO-BREAK SPACE}°C (forest"
     )
     assert "W 9 km" in text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_the_interval_of_the_map_takes_the_place_of_that_of_the_score():
+    quote = QUOTE | {"rmse_interval": [1.23, 2.34]}
+    assert "1.23 to 2.34" in score_cards(made_scores(), "degC", "forest", quote)[0].more
+    text = statement(made_scores(), "degC", "forest", quote).text
+    assert "interval for the error of the map 1.23 to 2.34" in text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_flattering_score_of_random_folds_is_within_the_picture():

@@ -52,6 +52,7 @@ def fold_section(
         "of these two distances, over points drawn from the map in proportion to area; the smaller, the "
         "more alike. The figure to quote is the score under the folds with the smallest W among those that "
         "hold whole sites out and test each (Linnenbrink et al. 2024, doi:10.5194/gmd-17-5897-2024).",
+        *_interval_of_the_map(quote),
     )
     figures = [
         Picture(
@@ -77,6 +78,18 @@ def fold_section(
     barred = not_quotable(summary)
     part = Part(text=text, figures=tuple(figures), tables=(_grid(rows, distances, unit, quote, barred),))
     return Section("folds", "Which score to quote", (part,))
+
+
+def _interval_of_the_map(quote: Mapping[str, Any]) -> tuple[str, ...]:
+    spread = quote.get("rmse_spread") or {}
+    if None in (spread.get("of_sites"), spread.get("of_map")):
+        return ()
+    return (
+        "The interval to quote with it is another than that of the table, which only asks what other sites "
+        f"would have said (a standard error of {spread['of_sites']:.0%} of the score): the map errs most "
+        f"where no site is, and by chance more or less than at the sites ({spread['of_map']:.0%}). What "
+        "no site shows, such as mountains on which none stands, is in neither.",
+    )
 
 
 def not_quotable(summary: Mapping[str, Any]) -> dict[str, str]:

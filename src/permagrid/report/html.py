@@ -41,7 +41,7 @@ from permagrid.report.metrics import ScoreFormat, score_format
 from permagrid.report.page import Card, count, number, unbroken
 from permagrid.report.raster import MapImage, read_map
 from permagrid.report.record_text import with_doi
-from permagrid.report.scores_text import quoted_folds, score_cards, statement
+from permagrid.report.scores_text import score_cards, statement
 from permagrid.report.sections import (
     agreement_section,
     prediction_section,
@@ -139,7 +139,7 @@ def render_report(
         ],
         statement=statement(own, unit, published, quote),
         cards=[
-            *score_cards(own, unit, published, quoted_folds(quote)),
+            *score_cards(own, unit, published, quote),
             *applicability_cards(summary),
             *_cards(summary, shown, score_format(own, unit)),
         ],

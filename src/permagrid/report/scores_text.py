@@ -71,8 +71,10 @@ def statement(
             "figure; add folds by site and by spatial block to the study.",
             True,
         )
-    interval = form.interval(row, metric)
-    more = f", 95\N{NO-BREAK SPACE}% interval {interval}" if interval else ""
+    interval = form.interval(of_the_map(row, quote), metric)
+    ends = "95\N{NO-BREAK SPACE}% interval"
+    what = f"{ends} for the error of the map" if quote and quote.get("rmse_interval") else ends
+    more = f", {what} {interval}" if interval else ""
     text = (
         f"The figure to quote is that of {fold_phrase(str(row['folds']))}: "
         f"{METRICS[metric][0]} {value} ({words(str(row['learner']))}{more}). "
@@ -113,17 +115,32 @@ def quoted_folds(quote: Mapping[str, Any] | None) -> str | None:
     return None if not quote or quote.get("folds") is None else str(quote["folds"])
 
 
+def of_the_map(row: Mapping[str, Any], quote: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return a score to quote with the interval that holds for the map, where the summary has one.
+
+    Examples
+    --------
+    >>> of_the_map({"rmse": 1.2, "rmse_low": 1.1}, {"rmse_interval": [1.0, 1.5]})
+    {'rmse': 1.2, 'rmse_low': 1.0, 'rmse_high': 1.5}
+    """
+    found = (quote or {}).get("rmse_interval")
+    return row if not found else {**row, "rmse_low": found[0], "rmse_high": found[1]}
+
+
 def score_cards(
-    scores: pd.DataFrame, unit: str, published: str | None = None, quote: str | None = None
+    scores: pd.DataFrame,
+    unit: str,
+    published: str | None = None,
+    quote: Mapping[str, Any] | None = None,
 ) -> list[Card]:
     """Return the main score under the folds to quote as cards."""
-    row = quoted_row(scores, published, quote)
+    row = quoted_row(scores, published, quoted_folds(quote))
     if row is None:
         return []
     metric, form = main_metric(row), score_format(scores, unit)
     name = METRICS[metric][0]
     spatial = not is_random(str(row["folds"]))
-    interval = form.interval(row, metric)
+    interval = form.interval(of_the_map(row, quote), metric)
     cards = [
         Card(
             f"{name}, {fold_phrase(str(row['folds']))}",

@@ -15,6 +15,7 @@ from permagrid.steps.layers import Map
 from permagrid.steps.scores import Ground
 from permagrid.study import Study
 from permagrid.validation import Candidate, Comparison
+from permagrid.validation.map_error import map_error
 from permagrid.validation.paired import paired_differences
 
 Plain = dict[str, Any]
@@ -24,14 +25,24 @@ _CORNERS = 25
 """Points of the curve of expected errors."""
 
 
-def quote_record(comparison: Comparison, learner: str, folds: str) -> Plain:
-    """Return which score is to be quoted for the map, and by which rule."""
-    return {
+def quote_record(study: Study, ground: Ground, comparison: Comparison, folds: str) -> Plain:
+    """Return which score is to be quoted for the map, by which rule, and between what the map's error is.
+
+    For classes there is no such interval beside that of the score.
+    """
+    learner = study.products.learner
+    record: Plain = {
         "learner": learner,
         "folds": folds,
         "wasserstein_km": comparison.distances[folds].wasserstein / 1000.0,
         "rule": "smallest W among fold schemes that hold whole sites out and test each",
     }
+    if study.target.kind == "value":
+        scheme = next(scheme for scheme in comparison.folds if scheme.name == folds)
+        found = map_error(ground.table, comparison.raw[learner, folds].values, scheme, ground.domain)
+        record["rmse_interval"] = [_number(found.low), _number(found.high)]
+        record["rmse_spread"] = {"of_sites": _number(found.of_sites), "of_map": _number(found.of_map)}
+    return record
 
 
 def paired_list(study: Study, ground: Ground, comparison: Comparison) -> list[Plain]:

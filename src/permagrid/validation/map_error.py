@@ -65,12 +65,13 @@ def map_error(
     -----
     On the scale of logarithms, as the spread of an RMSE grows with it. The part of the sites is the jackknife
     over groups (Efron and Tibshirani 1993, An introduction to the bootstrap, chapter 11). The part of the map
-    is the standard deviation of the mean square over its points: errors that are alike by ``r`` have squares
-    that are alike by ``r**2`` where they are normal, with ``r`` from the variogram of the errors. Both are
-    added as the extension variance of geostatistics has them (Journel and Huijbregts 1978, Mining
-    geostatistics, chapter V), without what they share, which is little where most of the map is far from
-    sites.
-    Quantiles are Student's with one degree less than there are groups that count (Kish 1965).
+    is the standard deviation of a mean square over its points. By how much squared errors are alike at a
+    distance is taken from the variogram of the sizes of the errors: in that of their squares a few outliers
+    decide, and that of the errors misses that whole regions, such as mountains, are predicted worse than
+    others. Both parts are added as in the extension variance of geostatistics (Journel and Huijbregts 1978,
+    Mining geostatistics, chapter V), without what they share, which is little where most of the map is far
+    from sites. Quantiles are Student's, with one degree of freedom less than there are groups that count
+    (Kish 1965, Survey sampling).
 
     What sites cannot show, such as mountains on which none stands, no interval of their errors holds.
     """
@@ -83,7 +84,6 @@ def map_error(
         raise PermagridError(f"folds: the error of a map needs two of its points, found {len(domain)}")
     observed = sites["value"].to_numpy(float)
     tested = np.isfinite(predicted).any(axis=0)
-    residual = np.nanmean(observed[tested] - predicted[:, tested], axis=0)
     squares = np.nanmean((observed[tested] - predicted[:, tested]) ** 2, axis=0)
     rmse = float(repeated_scores(observed, predicted, None)["rmse"][0])
     if rmse == 0.0:
@@ -92,7 +92,7 @@ def map_error(
     rows = sites[tested]
     longitude, latitude = rows["longitude"].to_numpy(float), rows["latitude"].to_numpy(float)
     groups = rows["site_group"].to_numpy()
-    alike = fit_variogram(longitude, latitude, residual, groups)
+    alike = fit_variogram(longitude, latitude, np.sqrt(squares), groups)
     of_map = 0.5 * float(np.sqrt(_relative_variance(squares, groups) * _shared(alike, domain)))
     quantile = float(student.ppf(0.5 + level / 2.0, max(effective - 1.0, 1.0)))
     reach = np.exp(quantile * np.hypot(of_sites, of_map))
@@ -120,14 +120,14 @@ def _relative_variance(squares: Float, groups: Index) -> float:
     return float(np.average((means - middle) ** 2, weights=counts) / middle**2)
 
 
-def _shared(errors: Variogram, domain: pd.DataFrame) -> float:
-    """Return the mean squared correlation of errors at two different points of the map."""
+def _shared(sizes: Variogram, domain: pd.DataFrame) -> float:
+    """Return the mean correlation of the sizes of errors at two different points of the map."""
     points = chord(domain["longitude"].to_numpy(float), domain["latitude"].to_numpy(float))
     n, total = len(points), 0.0
     for start in range(0, n, _AT_A_TIME):
         apart = great_circles(points[start : start + _AT_A_TIME], points)
-        squared = errors.correlation(apart) ** 2
+        correlation = sizes.correlation(apart)
         here = np.arange(len(apart))
-        squared[here, start + here] = 0.0
-        total += float(squared.sum())
+        correlation[here, start + here] = 0.0
+        total += float(correlation.sum())
     return total / (n * (n - 1))
