@@ -64,9 +64,18 @@ def test_part_of_the_sites_is_the_textbook_error_where_groups_are_equal(points):
     assert found.of_sites == pytest.approx(1 / np.sqrt(2 * 400), rel=0.15)
 
 
-def test_errors_without_structure_leave_the_map_no_part(points):
+def test_part_of_the_map_is_small_where_errors_are_of_one_size_and_grows_with_regional_ones(points):
     table = clustered(300, 40, seed=8).assign(value=0.0)
-    assert map_error(table, errors_of(table, seed=2), by_site(table), points).of_map == 0.0
+    folds = by_site(table)
+    alike = map_error(table, errors_of(table, seed=2), folds, points).of_map
+    regional, _ = patchy(table, points, seed=2, wavelength=15.0)
+    assert 0.0 < alike < 0.5 * map_error(table, regional[np.newaxis], folds, points).of_map
+
+
+def test_part_of_the_map_has_nothing_to_go_by_where_all_sites_are_in_one_place(points):
+    near = clustered(12, 1, seed=1).assign(value=0.0)
+    near = near.assign(longitude=90 + np.arange(len(near)) * 1e-4, latitude=65.0)
+    assert map_error(near, errors_of(near), by_site(near), points).of_map == 0.0
 
 
 def test_map_that_errs_by_regions_is_covered_more_often_than_by_the_part_of_the_sites_alone(points):

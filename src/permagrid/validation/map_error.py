@@ -8,12 +8,13 @@ from scipy.stats import t as student
 
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, chord
+from permagrid.validation.blocks import blocks_of
 from permagrid.validation.folds import Folds, Index
 from permagrid.validation.scores import repeated_scores
-from permagrid.validation.sphere import great_circles
-from permagrid.validation.variogram import Variogram, fit_variogram
+from permagrid.validation.sphere import EARTH_RADIUS
 
-_AT_A_TIME = 512
+_FEWEST_REGIONS = 12
+"""Of fewer, the spread is hardly known."""
 _LEAST = 1e-300
 
 
@@ -65,13 +66,12 @@ def map_error(
     -----
     On the scale of logarithms, as the spread of an RMSE grows with it. The part of the sites is the jackknife
     over groups (Efron and Tibshirani 1993, An introduction to the bootstrap, chapter 11). The part of the map
-    is the standard deviation of a mean square over its points. By how much squared errors are alike at a
-    distance is taken from the variogram of the sizes of the errors: in that of their squares a few outliers
-    decide, and that of the errors misses that whole regions, such as mountains, are predicted worse than
-    others. Both parts are added as in the extension variance of geostatistics (Journel and Huijbregts 1978,
-    Mining geostatistics, chapter V), without what they share, which is little where most of the map is far
-    from sites. Quantiles are Student's, with one degree of freedom less than there are groups that count
-    (Kish 1965, Survey sampling).
+    is the standard error of a mean over its regions, whose mean squared errors differ as those of the regions
+    with sites do. Regions are equal-area blocks of ever larger sides, and the largest standard error counts:
+    it grows with the side until the regions no longer hang together (Flyvbjerg and Petersen 1989,
+    doi:10.1063/1.457480). Both are added as the variances of independent things, as most of a map is far from
+    sites. Quantiles are Student's, with one degree of freedom less than there are groups that count (Kish
+    1965, Survey sampling).
 
     What sites cannot show, such as mountains on which none stands, no interval of their errors holds.
     """
@@ -90,10 +90,7 @@ def map_error(
         return MapError(0.0, 0.0, 0.0, 0.0, 0.0)
     of_sites, effective = _jackknife(squares, folds.groups[tested], folds.name)
     rows = sites[tested]
-    longitude, latitude = rows["longitude"].to_numpy(float), rows["latitude"].to_numpy(float)
-    groups = rows["site_group"].to_numpy()
-    alike = fit_variogram(longitude, latitude, np.sqrt(squares), groups)
-    of_map = 0.5 * float(np.sqrt(_relative_variance(squares, groups) * _shared(alike, domain)))
+    of_map = _regional(squares, rows, domain)
     quantile = float(student.ppf(0.5 + level / 2.0, max(effective - 1.0, 1.0)))
     reach = np.exp(quantile * np.hypot(of_sites, of_map))
     return MapError(rmse, float(rmse / reach), float(rmse * reach), of_sites, of_map)
@@ -108,26 +105,46 @@ def _jackknife(squares: Float, groups: Index, name: str) -> tuple[float, float]:
     left = (squares.sum() - np.bincount(number, squares)) / (len(squares) - counts)
     without = 0.5 * np.log(np.maximum(left, _LEAST))
     spread = ((without - without.mean()) ** 2).sum() * (len(counts) - 1) / len(counts)
-    return float(np.sqrt(spread)), float(counts.sum() ** 2 / (counts**2).sum())
+    return float(np.sqrt(spread)), _that_count(counts)
 
 
-def _relative_variance(squares: Float, groups: Index) -> float:
-    """Return the variance of squared errors of places, in units of their mean squared; rows count alike."""
-    place = np.unique(groups, return_inverse=True)[1].ravel()
-    counts = np.bincount(place)
-    means = np.bincount(place, squares) / counts
-    middle = np.average(means, weights=counts)
-    return float(np.average((means - middle) ** 2, weights=counts) / middle**2)
+def _regional(squares: Float, rows: pd.DataFrame, domain: pd.DataFrame) -> float:
+    """Return the standard error of the map's root mean square, as a share of it, by regions of any size."""
+    n = len(rows)
+    longitude, latitude = (
+        np.concatenate([rows[name].to_numpy(float), domain[name].to_numpy(float)])
+        for name in ("longitude", "latitude")
+    )
+    place = np.unique(rows["site_group"].to_numpy(), return_inverse=True)[1].ravel()
+    found = 0.0
+    for side in _sides(longitude[n:], latitude[n:]):
+        region = blocks_of(longitude, latitude, side)
+        if _that_count(np.bincount(region[n:])) < _FEWEST_REGIONS:
+            break
+        found = max(found, _spread(squares, region[:n], place) / _that_count(np.bincount(region[n:])) ** 0.5)
+    return 0.5 * found
 
 
-def _shared(sizes: Variogram, domain: pd.DataFrame) -> float:
-    """Return the mean correlation of the sizes of errors at two different points of the map."""
-    points = chord(domain["longitude"].to_numpy(float), domain["latitude"].to_numpy(float))
-    n, total = len(points), 0.0
-    for start in range(0, n, _AT_A_TIME):
-        apart = great_circles(points[start : start + _AT_A_TIME], points)
-        correlation = sizes.correlation(apart)
-        here = np.arange(len(apart))
-        correlation[here, start + here] = 0.0
-        total += float(correlation.sum())
-    return total / (n * (n - 1))
+def _sides(longitude: Float, latitude: Float) -> Float:
+    """Return sides of regions, from a fiftieth of the map's reach to all of it, each half as large again."""
+    points = chord(longitude, latitude)
+    reach = 2.0 * float(np.linalg.norm(points - points.mean(axis=0), axis=1).max()) * EARTH_RADIUS
+    return reach / 50.0 * 1.5 ** np.arange(10)
+
+
+def _spread(squares: Float, region: Index, place: Index) -> float:
+    """Return the standard deviation of the mean square of regions over its mean, places counting alike."""
+    number = np.unique(region, return_inverse=True)[1].ravel()
+    means = np.bincount(number, squares) / np.bincount(number)
+    first = np.unique(place, return_index=True)[1]
+    weights = np.bincount(number[first], minlength=len(means)).astype(float)
+    if len(means) < 2 or np.count_nonzero(weights) < 2:
+        return 0.0
+    middle = np.average(means, weights=weights)
+    variance = np.average((means - middle) ** 2, weights=weights) * len(means) / (len(means) - 1)
+    return float(np.sqrt(variance) / middle)
+
+
+def _that_count(counts: Index) -> float:
+    """Return how many groups of equal size would say as much as groups of these sizes (Kish 1965)."""
+    return float(counts.sum()) ** 2 / float((counts.astype(float) ** 2).sum())
