@@ -712,6 +712,65 @@ def groups_of_a_learner_that_is_not_there(study: Study, folder: Path) -> None:
     study["validation"]["group_learner"] = "random_forests"
 
 
+@bad("validation.inner.n_folds: n_folds must be 2 or more, found 1")
+def one_inner_fold(study: Study, folder: Path) -> None:
+    study["validation"]["inner"] = {"method": "site", "n_folds": 1}
+
+
+@bad("validation.inner.size: residual_variogram is not for inner folds, as rows that train have no residuals")
+def inner_blocks_as_wide_as_residuals(study: Study, folder: Path) -> None:
+    study["validation"]["inner"] = {"method": "block", "size": "residual_variogram"}
+
+
+@bad("validation.inner: 1 blocks of 90000 km cannot make 2 folds")
+def inner_blocks_of_the_whole_world(study: Study, folder: Path) -> None:
+    study["learners"][0]["search"] = {}
+    study["validation"]["inner"] = {"method": "block", "size": 90_000_000}
+
+
+@bad("validation.folds[2]: would be called site in scores and files, as validation.folds[1] is; keep one")
+def folds_of_one_name(study: Study, folder: Path) -> None:
+    study["validation"]["folds"].append({"method": "site", "n_folds": 5})
+
+
+@bad("validation.folds[2].max_share: max_share must be above 1 / n_folds = 0.2 and below 1, found 0.1")
+def share_that_folds_cannot_keep_to(study: Study, folder: Path) -> None:
+    study["validation"]["folds"].append({"method": "knndm", "n_folds": 5, "max_share": 0.1})
+
+
+@bad("validation.folds[2].path: no such file: ")
+def folds_of_regions_without_their_file(study: Study, folder: Path) -> None:
+    study["validation"]["folds"].append({"method": "region", "path": "lands.gpkg", "field": "name"})
+
+
+@bad(
+    "learners[0].search.space.max_features[1] (random_forest): random_forest: max_features is a share above 0"
+)
+def value_out_of_range_in_a_search_space(study: Study, folder: Path) -> None:
+    study["learners"][0]["search"] = {"space": {"max_features": [0.5, 1.5]}}
+
+
+@bad("learners[2].search.space.learners[1] (average): average: learners[0]: unknown learner 'rigde'")
+def unknown_learner_in_a_search_space(study: Study, folder: Path) -> None:
+    search = {"space": {"learners": [[{"name": "ridge"}], [{"name": "rigde"}]]}}
+    study["learners"].append({"name": "average", "learners": [{"name": "ridge"}], "search": search})
+
+
+@bad("learners[1].selection.rank (climate_linear): impurity is for learners of trees that tell importances")
+def ranking_by_importances_that_are_not_told(study: Study, folder: Path) -> None:
+    study["learners"][1]["selection"] = {"method": "ranking", "rank": "impurity"}
+
+
+@bad("learners[0].search.metric (random_forest): 'kappa' is a metric of classes, and the target is a value: ")
+def metric_of_another_kind(study: Study, folder: Path) -> None:
+    study["learners"][0]["search"] = {"metric": "kappa"}
+
+
+@bad("learners[0].search.draws (random_forest): has no effect: method grid tries all combinations")
+def draws_of_a_grid(study: Study, folder: Path) -> None:
+    study["learners"][0]["search"] = {"draws": 5}
+
+
 @bad("learners[0].search.trials.trees (random_forest): ")
 def unknown_keyword_of_trials(study: Study, folder: Path) -> None:
     study["learners"][0]["search"] = {"trials": {"trees": 10}}
@@ -720,6 +779,30 @@ def unknown_keyword_of_trials(study: Study, folder: Path) -> None:
 @bad("min_samples_leaf is searched, and cannot be held in all trials")
 def keyword_that_is_searched_and_held(study: Study, folder: Path) -> None:
     study["learners"][0]["search"] = {"trials": {"min_samples_leaf": 5}}
+
+
+@bad("learners[2].air_temperature (ttop): ttop reads it in degC, and the covariate 'elevation' is in m; name")
+def process_model_with_a_covariate_in_a_wrong_unit(study: Study, folder: Path) -> None:
+    study["learners"].append(
+        {"name": "ttop", "air_temperature": "elevation", "temperature_amplitude": "slope", "offset": 0}
+    )
+
+
+@bad("learners[2].process.air_temperature (process_residual): ttop reads it in degC, and the covariate")
+def process_model_within_a_learner_with_a_covariate_in_a_wrong_unit(study: Study, folder: Path) -> None:
+    process = {
+        "name": "ttop",
+        "air_temperature": "elevation",
+        "warmest_quarter": "air",
+        "coldest_quarter": "air",
+    }
+    study["learners"].append({"name": "process_residual", "process": process, "learner": {"name": "ridge"}})
+
+
+@bad("stefan says a quantity in m, and the target")
+def process_model_of_another_target(study: Study, folder: Path) -> None:
+    quarters = {"warmest_quarter": "air", "coldest_quarter": "air"}
+    study["learners"].append({"name": "stefan", "air_temperature": "air", **quarters})
 
 
 @bad("channel_order is 40, which nothing in a grid of ")

@@ -1,5 +1,6 @@
 """The reference page of the study file: up to date, complete, and with an example that is a study."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 from command_line import call
 from permagrid.covariates import COVARIATES
 from permagrid.learners import LEARNERS
+from permagrid.learners.traits import traits_of
 from permagrid.reference import EXAMPLE, study_reference
 from permagrid.registry import Table
 from permagrid.sites.quality import QUALITY
@@ -62,6 +64,19 @@ def test_the_example_is_a_study() -> None:
 
 def test_no_meaning_merely_names_another_method(page: str) -> None:
     assert re.findall(r"^.*\| As (?:for|in) `\w+`\. \|$", page, re.M) == []
+
+
+def test_the_table_of_searches_is_what_a_search_tries(page: str) -> None:
+    below = section(page, "## Learners").partition("### ")[0]
+    for name in LEARNERS:
+        space = dict(traits_of(name).space)
+        found = re.search(rf"^\| \[`{name}`\]\(#{name}\) \| (.*) \|$", below, re.M)
+        assert bool(found) == bool(space)
+        if found:
+            tried = YAML(typ="safe", pure=True).load("\n".join(re.findall(r"`(.*?)`", found[1])))
+            assert tried == json.loads(json.dumps(space))
+        else:
+            assert f"`{name}`" in below
 
 
 @pytest.mark.parametrize(

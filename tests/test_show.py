@@ -104,3 +104,17 @@ def test_a_score_to_quote_that_is_not_there_is_told_in_a_sentence(tmp_path: Path
     quote = {"learner": "forest", "folds": "knndm", "wasserstein_km": 1.0, "rule": "smallest W"}
     with pytest.raises(PermagridError, match="lacks what a run writes"):
         printed(tmp_path, [score("forest", 9)], quote=quote)
+
+
+def test_where_a_learner_could_try_nothing_it_is_said_with_the_first_reason(tmp_path: Path) -> None:
+    few, one = ({"reason": f"{n} sites cannot make 5 folds", "n_folds": n} for n in (3, 1))
+    choices = [
+        {"learner": "ridge", "folds": "site", "n_folds": 10, "untried": [few, one]},
+        {"learner": "ridge", "folds": "block_500km", "n_folds": 7, "untried": [few]},
+        {"learner": "forest", "folds": "site", "n_folds": 10, "untried": []},
+    ]
+    lines = printed(tmp_path, [score("ridge", 5, rmse=(1.0, 0.5, 1.5))], choices=choices)
+    assert [line for line in lines if "could try nothing" in line] == [
+        "not chosen: ridge could try nothing in folds 4 of 10 (site), 3 of 7 (block_500km): "
+        "3 sites cannot make 5 folds (and 1 other reason)"
+    ]

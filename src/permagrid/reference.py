@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from permagrid.covariates import COVARIATES
 from permagrid.learners import LEARNERS
+from permagrid.learners.traits import traits_of
 from permagrid.registry import Table
 from permagrid.sites import table as site_table
 from permagrid.sites.quality import QUALITY
@@ -212,6 +213,8 @@ def _plug_ins() -> list[str]:
     lines = []
     for heading, (place, table) in _TABLES.items():
         lines += [f"## {heading}", "", f"Named as {place}.", ""]
+        if table is LEARNERS:
+            lines += _search_spaces()
         for name in table:
             lines += [f"### `{name}`", "", _text(_documentation(table, name).split("\n\n")[0]), ""]
             if rows := _keywords(table, name):
@@ -219,6 +222,30 @@ def _plug_ins() -> list[str]:
             else:
                 lines += ["No keywords.", ""]
     return lines
+
+
+def _search_spaces() -> list[str]:
+    """Return what each learner tries where a study asks for a search and names no space."""
+    spaces = {name: traits_of(name).space for name in LEARNERS}
+    rows = [
+        (f"[`{name}`](#{name})", "; ".join(f"`{key}: {_flow(values)}`" for key, values in space.items()))
+        for name, space in spaces.items()
+        if space
+    ]
+    others = ", ".join(f"`{name}`" for name, space in spaces.items() if not space)
+    return [
+        "What `search: {}` tries, the simplest first, where the search names no `space`. "
+        f"Without one of their own: {others}.",
+        "",
+        *_table(("learner", "tries"), rows),
+    ]
+
+
+def _flow(value: Any) -> str:
+    """Return a value as a study states it in one line."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow, value))}]"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _keywords(table: Table[Any], name: str) -> list[Sequence[str]]:

@@ -54,6 +54,7 @@ def _lines(summary: dict[str, Any], folder: Path) -> list[str]:
     lines = [
         f"{summary['study']}: {sites['kept']} of {sites['read']} sites, {sites['site_epochs']} site-epochs",
         *_card_lines(summary),
+        *_untried_lines(summary.get("choices", [])),
         *_score_lines(summary["scores"]),
     ]
     lines += [
@@ -100,6 +101,24 @@ def _card_lines(summary: dict[str, Any]) -> list[str]:
     audit = summary.get("audit")
     if audit is not None:
         lines.append(f"audit: {_findings(audit)}")
+    return lines
+
+
+def _untried_lines(choices: Sequence[dict[str, Any]]) -> list[str]:
+    """Return in how many folds each learner could try nothing of what it was to choose from, and why."""
+    told: dict[str, list[str]] = {}
+    reasons: dict[str, dict[str, None]] = {}
+    for item in choices:
+        without = item.get("untried") or []
+        if without:
+            folds = sum(each["n_folds"] for each in without)
+            told.setdefault(item["learner"], []).append(f"{folds} of {item['n_folds']} ({item['folds']})")
+            reasons.setdefault(item["learner"], {}).update(dict.fromkeys(each["reason"] for each in without))
+    lines = []
+    for learner, counts in told.items():
+        first, *others = reasons[learner]
+        more = f" (and {len(others)} other reason{'s' * (len(others) > 1)})" if others else ""
+        lines.append(f"not chosen: {learner} could try nothing in folds {', '.join(counts)}: {first}{more}")
     return lines
 
 

@@ -464,9 +464,9 @@ CASES: dict[str, list[Case]] = {
         Case(
             lambda: evidence(correlation_range=5_000_000.0),
             "severe",
-            "120 sites in 1 independent block stand against 5 covariates (0.2 per covariate)",
+            "120 sites in 1 independent block stand against 5 columns (0.2 per column)",
         ),
-        Case(lambda: evidence(correlation_range=1_200_000.0), "caution", "per covariate); residuals hang"),
+        Case(lambda: evidence(correlation_range=1_200_000.0), "caution", "per column); residuals hang"),
         Case(
             lambda: evidence(learners=(LearnerFacts("quadratic_discriminant", parameters=500),)),
             "caution",

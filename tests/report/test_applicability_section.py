@@ -129,16 +129,17 @@ def test_the_section_shows_the_latest_epoch_its_layers_and_the_curve(layers):
     assert "2000–2004" in main.caption
     assert "75\N{NO-BREAK SPACE}% of the area lie inside" in main.caption
     assert near.caption.startswith(
-        "Dissimilarity index, local point density, expected error [°C], 2000–2004."
+        "Dissimilarity index [1], local point density [rows], expected error [°C], 2000–2004."
     )
     assert curve.alt.startswith("RMSE to be expected")
     epochs = [[cell.text for cell in row.cells] for row in part.tables[0].rows]
     assert epochs == [["1995–1999", "85\N{NO-BREAK SPACE}%"], ["2000–2004", "75\N{NO-BREAK SPACE}%"]]
-    assert [item.title for item in part.folded] == ["All 2 epochs", "What counts as near: 2 covariates"]
+    assert [item.title for item in part.folded] == ["Both epochs", "What counts as near: 2 covariates"]
     weights = [[cell.text for cell in row.cells] for row in part.folded[1].tables[0].rows]
     assert weights == [["air temperature", "1.00"], ["slope", "0.25"]]
     assert "151 training rows" in part.text[0]
     assert "Gower" not in part.text[0]
+    assert "other folds, here kNNDM folds" in part.text[0]
 
 
 def test_classes_are_spoken_of_where_they_count(layers):
@@ -146,6 +147,28 @@ def test_classes_are_spoken_of_where_they_count(layers):
     (part,) = applicability_section([], {"applicability": told}, STUDY).parts
     assert "Gower" in part.text[0]
     assert part.figures[0].alt.startswith("Share of wrong classes")
+
+
+def test_what_the_audit_counts_is_told_apart_where_it_counts():
+    found = {
+        "rule": "unseen_covariate_values",
+        "severity": "caution",
+        "what": "29 %",
+        "where": "",
+        "advice": "",
+    }
+    (with_it,) = applicability_section([], {"applicability": TOLD, "audit": [found]}, STUDY).parts
+    (without,) = applicability_section([], {"applicability": TOLD, "audit": []}, STUDY).parts
+    assert with_it.text[:-1] == without.text
+    assert with_it.text[-1].startswith("The audit counts other cells")
+
+
+def test_every_colour_bar_has_a_unit(layers):
+    _, beside = split_layers(layers)
+    shown = {layer.variable: layer_legend(layer, TOLD).label for layer in beside if layer.epoch == EPOCHS[0]}
+    assert shown["dissimilarity_index"].endswith("[1]")
+    assert shown["local_point_density"].endswith("[rows]")
+    assert shown["expected_error"].endswith("[°C]")
 
 
 @pytest.mark.parametrize("summary", [{}, {"applicability": None}])
@@ -192,7 +215,8 @@ def test_the_report_shows_these_layers_once_and_says_on_top_what_lies_outside(la
         page[page.index('id="maps"') : page.index('id="applicability"')],
     )
     assert "25\N{NO-BREAK SPACE}% of the map of 2000–2004 lie outside" in top
-    assert "May be believed" in top
+    assert "Like the training rows" in top
+    assert "May be believed" not in top
     assert "issimilarity" not in maps
     assert '<span class="value">2</span> <span class="more">2 epochs' in top
     without = render_report({}, study=STUDY, **given)

@@ -1,10 +1,15 @@
 """What learners chose: how often, how stably, and what the learner of the maps chose from all rows."""
 
+from types import SimpleNamespace
+
 import pytest
 from made_evidence_summary import QUOTE
+from ruamel.yaml import YAML
 
 from permagrid.report.choice_figures import differing, selection_figure
 from permagrid.report.choice_sections import choice_section
+from permagrid.steps.evidence import choice_list
+from permagrid.validation import Candidate
 
 
 def choice(learner, folds, shares, *, final=None, alpha=((0.1, 0.6), (1.0, 0.4))):
@@ -50,17 +55,49 @@ def test_the_choice_from_all_rows_is_told_with_its_share_of_the_folds():
     ("value", "text"),
     [
         (True, "true"),
-        (None, "none"),
-        ("one_hot", "one hot"),
+        (None, "null"),
+        ("one_hot", "one_hot"),
         (1e-4, "0.0001"),
         ([1, 2.5], "[1, 2.5]"),
         (7, "7"),
+        ([{"C": 10, "name": "support_vectors"}], "[{name: support_vectors, C: 10}]"),
     ],
 )
 def test_values_are_written_as_a_study_states_them(value, text):
     (part,) = choice_section({"choices": [choice("a", "site", {}, alpha=((value, 1.0),))]}).parts
     assert part.tables[0].rows[0].cells[1].text == f"alpha {text}"
     assert part.tables[0].rows[0].cells[2].text == "–"
+
+
+def test_a_list_of_learners_is_the_same_in_any_order_of_keys_and_can_be_copied():
+    told = [{"max_features": 0.3, "n_estimators": 100, "name": "extra_trees"}, {"name": "ridge"}]
+    other = [{"name": "extra_trees", "n_estimators": 100, "max_features": 0.3}, {"name": "ridge"}]
+    final = {"keywords": {"learners": other}, "covariates": ["slope"]}
+    one = choice("average", "site", {"slope": 1.0}, final=final, alpha=())
+    one["keywords"] = [
+        {"keyword": "learners", "value": told, "share": 0.6},
+        {"keyword": "learners", "value": [{"name": "ridge"}], "share": 0.4},
+    ]
+    (part,) = choice_section({"choices": [one]}).parts
+    assert part.text[1] == (
+        "From all rows the average, which made the maps, chose learners [{name: extra_trees, n_estimators: "
+        "100, max_features: 0.3}, {name: ridge}] (as 3 of 5 folds); covariates: slope."
+    )
+    written = part.text[1].partition("learners ")[2].partition(" (as")[0]
+    assert YAML(typ="safe", pure=True).load(written) == other
+    assert "1 other value" not in part.tables[0].rows[0].cells[1].text
+
+
+def test_choices_that_differ_in_the_order_of_keys_are_counted_together():
+    orders = ({"name": "ridge", "alpha": 1.0}, {"alpha": 1.0, "name": "ridge"}, {"name": "stefan"})
+    told = [{"keywords": {"learners": [value]}, "covariates": ["slope"]} for value in orders]
+    comparison = SimpleNamespace(raw={("mean", "site"): SimpleNamespace(choices=told)})
+    final = Candidate(dict, ("slope",), {"learners": [orders[1]]})
+    (listed,) = choice_list(comparison, "mean", final)
+    assert [one["share"] for one in listed["keywords"]] == [pytest.approx(2 / 3), pytest.approx(1 / 3)]
+    assert list(listed["keywords"][0]["value"][0]) == ["name", "alpha"]
+    (part,) = choice_section({"choices": [listed]}).parts
+    assert "[{name: ridge, alpha: 1}] (as 2 of 3 folds)" in part.text[1]
 
 
 def test_of_many_values_the_most_frequent_are_told():

@@ -1,11 +1,13 @@
 """Learners against that of the maps: better, worse or not to be told apart, in words, table and figure."""
 
+import numpy as np
 import pytest
 from made_evidence_summary import QUOTE, STUDY, made_pair
 
 from permagrid.report.comparison_figures import difference_figure, ordered_learners
-from permagrid.report.comparison_sections import comparison_section, verdict_sentences
-from permagrid.report.comparison_words import metric_of_tests, p_text, verdict
+from permagrid.report.comparison_sections import comparison_section, power_sentences, verdict_sentences
+from permagrid.report.comparison_words import LEVEL, metric_of_tests, p_text, spreads_needed, verdict
+from permagrid.validation.paired import corrected_t
 
 PAIRS = [
     made_pair("ridge", "knndm", -0.2, 0.1),
@@ -22,7 +24,8 @@ PAIRS = [
     [
         (-0.2, 0.1, 0.01, "better"),
         (0.2, 0.1, 0.01, "worse"),
-        (-0.2, 0.1, 0.06, "alike"),  # the test finds the folds too few
+        (-0.2, 0.1, 0.06, "leans_better"),  # the test finds the folds too few
+        (0.2, 0.1, 0.06, "leans_worse"),
         (-0.2, 0.3, 0.01, "alike"),  # the interval finds the sites too few
         (-0.2, 0.1, None, "better"),
         (None, 0.0, None, "untold"),
@@ -55,6 +58,34 @@ def test_the_words_name_who_is_better_worse_alike_and_not_compared():
     )
     (site,) = verdict_sentences(PAIRS, "rmse", "site", "forest", "degC")
     assert site.startswith("Under folds by site no learner is better than the forest by more than chance.")
+    assert "Better by the interval, not by the test: ridge (\N{MINUS SIGN}0.20" in site
+    assert "Not to be told apart" not in site
+
+
+def test_the_section_begins_with_the_rank_of_the_learner_of_the_maps():
+    (part,) = comparison_section({"paired": PAIRS, "quote": QUOTE}, STUDY).parts
+    assert part.text[0] == (
+        "Of 4 learners under kNNDM folds the forest, which made the maps, is number 2 by RMSE."
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_folds", "repeats", "weak"),
+    [(5, 1, True), (3, 1, True), (10, 1, False), (67, 1, False), (5, 40, False)],
+)
+def test_a_test_of_few_folds_is_called_weak(n_folds, repeats, weak):
+    folds = [{"name": "knndm", "n_folds": n_folds, "repeats": repeats}]
+    text = " ".join(power_sentences({"folds": folds}, PAIRS, "rmse", "knndm"))
+    assert ("this test tells little" in text) == weak
+    (part,) = comparison_section({"paired": PAIRS, "quote": QUOTE, "folds": folds}, STUDY).parts
+    assert text in " ".join(part.text)
+
+
+def test_what_is_needed_is_where_the_test_finds_it():
+    differences = np.array([1.0, 2.0, 3.0, 4.0, 5.0]) - 3.0
+    needed = spreads_needed(5, 1, 4) * differences.std(ddof=1)
+    for more, found in ((1.01, True), (0.99, False)):
+        assert (4 * corrected_t(differences + more * needed, 0.25) < LEVEL) == found
 
 
 def test_the_section_opens_the_scheme_to_quote_and_folds_the_others_away():

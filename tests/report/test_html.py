@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from permagrid.errors import PermagridError
-from permagrid.report.agreement_text import rank_words
+from permagrid.report.agreement_text import rank_words, truth_sentences
 from permagrid.report.html import render_report, write_report
-from permagrid.report.metrics import quoted_row
+from permagrid.report.metrics import ScoreFormat, quoted_row
+from permagrid.report.scores_text import score_cards
 
 HOSTILE_WORDS = "<script>alert(1)</script>"
 
@@ -146,8 +147,38 @@ def test_only_the_last_epoch_of_the_truth_is_open(value_text):
     shown, folded = section.split("<details>")
     assert shown.count("<img") == folded.count("<img") == 1
     assert "2000–2004: the known truth" in shown
-    assert "The other 1 epoch, 1995–1999" in folded
+    assert "The other epoch, 1995–1999" in folded
     assert re.findall(r'class="number">(1\.\d+)<', shown) == ["1.13", "1.00"]
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [([1.0, 1.2], None), ([0.5, 1.0], "more than scores"), ([1.1, 1.5], "less than scores"), (None, None)],
+)
+def test_an_error_outside_the_quoted_interval_is_told(value_run, interval, said):
+    variable = value_run.study["target"]["variable"]
+    summary = value_run.summary | {"quote": {"learner": "forest", "folds": "site", "rmse_interval": interval}}
+    text = " ".join(truth_sentences(summary, variable, ScoreFormat("degC")))
+    assert bool(text) == bool(said)
+    assert (said or "") in text
+    assert not text or "err by 1.06\N{NO-BREAK SPACE}°C" in text
+    score = {"target": variable, "subset": "all", "learner": "forest", "folds": "site"}
+    own = value_run.summary | {
+        "quote": {"learner": "forest", "folds": "site"},
+        "scores": [score | {"rmse_interval": interval}],
+    }
+    assert " ".join(truth_sentences(own, variable, ScoreFormat("degC"))) == text
+
+
+def test_cards_say_what_their_intervals_cover():
+    scores = pd.DataFrame(
+        {"learner": ["forest"], "folds": ["site"], "rmse": [1.2], "rmse_low": [1.1], "rmse_high": [1.3]}
+    )
+    told = [
+        score_cards(scores, "degC", "forest", quote)[0].more.replace("\N{NO-BREAK SPACE}", " ")
+        for quote in ({"folds": "site"}, {"folds": "site", "rmse_interval": [1.0, 1.5]})
+    ]
+    assert told == ["95 % for the score: 1.10 to 1.30", "95 % for the error of the map: 1.00 to 1.50"]
 
 
 def test_what_the_maps_do_not_say_stands_on_top(value_text, class_text):

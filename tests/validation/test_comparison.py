@@ -339,3 +339,15 @@ def test_folds_of_other_rows_are_refused():
     folds = FOLDS["site"](rows.iloc[:120])
     with pytest.raises(PermagridError, match="site is of 120 rows, and there are 240"):
         out_of_fold(Candidate.of(LinearRegression(), ("cold",)), rows, folds)
+
+
+def test_candidates_that_cannot_be_compared_are_refused_by_name():
+    rows = table(30)
+    folds = [FOLDS["site"](rows, n_folds=3)]
+    with pytest.raises(PermagridError, match="no candidates"):
+        compare(rows, {}, folds, problem=VALUE)
+    wrong = {"line": Candidate.of(LinearRegression(), ["cold", "wett"])}
+    with pytest.raises(PermagridError, match="line: the rows have no covariate 'wett': did you mean 'wet'"):
+        compare(rows, wrong, folds, problem=VALUE)
+    with pytest.raises(PermagridError, match="ridge: unknown keyword 'alpa'.*alpha"):
+        build_learner("ridge", "value", 0, {"alpa": 1.0})

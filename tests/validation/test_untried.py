@@ -72,3 +72,21 @@ def test_shares_are_of_the_folds_in_which_a_learner_was_fitted():
     assert listed["n_folds"] == 1
     assert {each["share"] for each in listed["keywords"]} == {1.0}
     assert listed["untried"] == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        (FoldsSpec("site", {"n_folds": 1}), "folds: n_folds must be 2 or more, found 1"),
+        (FoldsSpec("site", {"n_folds": 0}), "folds: n_folds must be 2 or more, found 0"),
+        (FoldsSpec("site", {"n_folds": -3}), "folds: n_folds must be 2 or more, found -3"),
+        (
+            FoldsSpec("block", {"size": "residual_variogram"}),
+            "folds: a size from the residual variogram needs residuals of a learner; give it in metres",
+        ),
+    ],
+)
+def test_inner_folds_that_are_refused_leave_their_sentence(spec, why):
+    choose = grid_search(SPACE, Judge(spec, Objective("rmse")))
+    found = choices(made.rows(60, noise=0), choose)
+    assert [choice["untried"] for choice in found.choices] == [why, why]

@@ -138,3 +138,10 @@ def test_unwritable_folders_and_bad_sizes_are_refused(tmp_path):
     with pytest.raises(PermagridError, match="above 0"):
         write_world(tmp_path, size=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_another_world_is_not_written_over(folder):
+    before = digests(folder)
+    with pytest.raises(PermagridError, match="holds something else already .*seed.*; choose another folder"):
+        write_world(folder, **{**ARGUMENTS, "seed": 12345})
+    assert digests(folder) == before

@@ -20,16 +20,16 @@ def few_independent_samples(evidence: Evidence, *, per_parameter: float = 3.0) -
     """Find fewer independent sites than parameters, or hardly more.
 
     Sites nearer to each other than residuals are correlated count as one: independent are the square blocks
-    of that size which hold a site. Parameters are the covariates, a class less one for each that is a class,
-    and for learners whose parameters can be counted those. Where the target is a class, the sites of the
-    rarest class count.
+    of that size which hold a site. Parameters are the columns that a linear learner sees, one for a covariate
+    and for one of classes their number less one; and for learners whose parameters can be counted those.
+    Where the target is a class, the sites of the rarest class count.
 
     Parameters
     ----------
     evidence
         What is looked at.
     per_parameter
-        Independent sites per covariate below which it is a caution; below one it is severe.
+        Independent sites per column below which it is a caution; below one it is severe.
     """
     if not evidence.predictors or len(evidence.sites) < 3:
         return
@@ -54,7 +54,7 @@ def few_independent_samples(evidence: Evidence, *, per_parameter: float = 3.0) -
         severity: Severity = "severe" if ratio < 1.0 else "caution"
         yield Finding(
             severity,
-            f"{whole} stand against {needed} covariates ({ratio:.1f} per covariate); {told}",
+            f"{whole} stand against {needed} columns ({ratio:.1f} per column); {told}",
             "covariates",
             "Take fewer covariates, chosen within the folds, or learners with strong penalties.",
         )

@@ -46,6 +46,10 @@ def _wanted(study: Study, root: Path, usable: frozenset[str]) -> Iterator[tuple[
             varies = "{epoch}" in patterns or "{year}" in patterns
             if files and ("epochs" in usable or not varies):
                 yield ("covariates", index, "path"), files
+    if "validation" in usable:
+        for index, folds in enumerate(study.validation.folds):
+            if isinstance(folds.keywords.get("path"), str):
+                yield ("validation", "folds", index, "path"), [root / folds.keywords["path"]]
     for index, reference in enumerate(study.references):
         yield ("references", index, "path"), [root / reference.path]
     if study.truth is not None and "epochs" in usable:

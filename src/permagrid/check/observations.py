@@ -9,6 +9,7 @@ import pandas as pd
 from odc.geo.geobox import GeoBox
 
 from permagrid.check.files import is_there
+from permagrid.check.folds import inner_faults
 from permagrid.check.grid import sound_geobox
 from permagrid.check.named import named
 from permagrid.covariates import COVARIATES
@@ -19,6 +20,7 @@ from permagrid.sites.readers import READERS
 from permagrid.sites.table import VARIABLES
 from permagrid.steps.folds import fold_schemes, looks_at_the_map
 from permagrid.steps.inputs import covariates_of, source_files
+from permagrid.steps.learners import inner_folds
 from permagrid.steps.sites import read_sources, reduce_observations
 from permagrid.study import Finding, Location, SourceTable, Study
 from permagrid.units import conversion, implausible
@@ -233,9 +235,24 @@ def _validation(study: Study, valid: gpd.GeoDataFrame, root: Path) -> Iterator[F
         for index, folds in enumerate(study.validation.folds):
             if looks_at_the_map(folds) or list(named(FOLDS, (), folds.method, folds.keywords)):
                 continue
+            if isinstance(path := folds.keywords.get("path"), str) and not is_there(root / path):
+                continue
             alone = study.validation.model_copy(update={"folds": (folds,)})
             try:
                 fold_schemes(part, study.model_copy(update={"validation": alone}), root)
             except PermagridError as error:
                 here = (*place, index) if place[-1] == "folds" else place
                 yield Finding(here, str(error).removeprefix("folds: "))
+    yield from _inner(study, valid)
+
+
+def _inner(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
+    """Report inner folds that not even all rows together can make."""
+    inner = study.validation.inner
+    choosing = any(part.search or part.selection for part in study.learners)
+    known = not list(named(FOLDS, (), inner.method, inner.keywords))
+    if not choosing or looks_at_the_map(inner) or not known or list(inner_faults(inner)):
+        return
+    folds, why = inner_folds(study).made(valid)
+    if folds is None:
+        yield Finding(("validation", "inner"), why.removeprefix("nothing could be tried: folds: "))

@@ -1,10 +1,13 @@
 """Rules that a study must follow, judged from the study alone."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from permagrid.check.choices import choice_faults
 from permagrid.check.covariates import covariate_faults, input_faults, year_faults
+from permagrid.check.folds import fold_faults
 from permagrid.check.grid import grid_faults
+from permagrid.check.learner_units import learner_unit_faults
 from permagrid.check.named import named
 from permagrid.errors import PermagridError, did_you_mean
 from permagrid.learners import LEARNERS, build_learner
@@ -12,11 +15,10 @@ from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
 from permagrid.sites.table import COLUMNS, VARIABLES
 from permagrid.steps.inputs import predictors
-from permagrid.steps.learners import candidate, grouped_part
+from permagrid.steps.learners import grouped_part
 from permagrid.steps.maps import PROBABILITY, map_variables
 from permagrid.steps.sites import OBSERVED
-from permagrid.study import Finding, LearnerPart, Location, Study
-from permagrid.validation import FOLDS
+from permagrid.study import Finding, Location, Study
 
 PRESENCE = "permafrost_presence"
 """The target that is a class, and whose sites need labels."""
@@ -144,59 +146,6 @@ def _learners_settings(study: Study) -> Iterator[Finding]:
             yield Finding(("learners", index), str(error))
 
 
-def _choices(study: Study) -> Iterator[Finding]:
-    """Yield searches and selections that cannot be carried out."""
-    names = predictors(study)
-    for index, part in enumerate(study.learners):
-        if part.name not in LEARNERS:
-            continue
-        space = {} if part.search is None else part.search.space or {}
-        faults = [
-            (key, fault)
-            for key, values in space.items()
-            for value in values
-            for fault in LEARNERS.faults(part.name, {**part.keywords, key: value})[:1]
-        ]
-        for key, fault in faults:
-            yield Finding(("learners", index, "search", "space", key), fault)
-        choosers = {"search": part.search, "selection": part.selection}
-        held = [
-            (key, name, fault)
-            for key, chooser in choosers.items()
-            for name, value in (chooser.trials if chooser else {}).items()
-            for fault in LEARNERS.faults(part.name, {**part.keywords, name: value})[:1]
-        ]
-        for key, name, fault in held:
-            yield Finding(("learners", index, key, "trials", name), fault)
-        strange = list(_strange(part, study, names))
-        for place, said in strange:
-            yield Finding(("learners", index, "selection", *place), said)
-        if not faults and not held and not strange:
-            try:
-                candidate(part, study)
-            except PermagridError as error:
-                yield Finding(("learners", index), str(error))
-
-
-def _strange(part: LearnerPart, study: Study, names: Sequence[str]) -> Iterator[tuple[Location, str]]:
-    """Yield what a selection calls by a name that the study does not have.
-
-    A covariate that this learner alone does not see is no fault: several learners may share their groups.
-    """
-    if part.selection is None:
-        return
-    for group, held in (part.selection.groups or {}).items():
-        for name in held:
-            if name not in names:
-                yield ("groups", group), f"unknown covariate {name!r}: {did_you_mean(name, names)}"
-    own = [group.name for group in study.validation.groups]
-    groups = own if part.selection.groups is None else list(part.selection.groups)
-    for number, name in enumerate(part.selection.start):
-        if name not in names and name not in groups:
-            hint = did_you_mean(name, [*groups, *names])
-            yield ("start", number), f"unknown group or covariate {name!r}: {hint}"
-
-
 def _learners_covariates(study: Study) -> Iterator[Finding]:
     names = predictors(study)
     if not names:
@@ -241,16 +190,6 @@ def _groups(study: Study) -> Iterator[Finding]:
     grouped = {name for group in study.validation.groups for name in group.covariates}
     if study.validation.groups and not set(seen) - grouped:
         yield Finding(("validation", "groups"), "hold every covariate; some must remain to compare with")
-
-
-def _folds(study: Study) -> Iterator[Finding]:
-    for index, part in enumerate(study.validation.folds):
-        yield from named(FOLDS, ("validation", "folds", index), part.method, part.keywords, key="method")
-
-
-def _inner(study: Study) -> Iterator[Finding]:
-    inner = study.validation.inner
-    yield from named(FOLDS, ("validation", "inner"), inner.method, inner.keywords, key="method")
 
 
 def _spatial_folds(study: Study) -> Iterator[Finding]:
@@ -320,9 +259,9 @@ RULES: tuple[Rule, ...] = (
     _rule(_learners, usable="learners"),
     _rule(_learners_settings, whole="target covariates", usable="learners"),
     _rule(_learners_covariates, whole="covariates", usable="learners"),
-    _rule(_choices, whole="target covariates validation", usable="learners"),
-    _rule(_folds, usable="validation"),
-    _rule(_inner, usable="validation"),
+    _rule(learner_unit_faults, whole="target covariates", usable="learners"),
+    _rule(choice_faults, whole="target covariates validation", usable="learners"),
+    _rule(fold_faults, usable="validation"),
     _rule(_groups, whole="covariates learners products", usable="validation"),
     _rule(_spatial_folds, whole="validation"),
     _rule(_subsets, usable="validation"),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from permagrid.errors import PermagridError
 from permagrid.learners.process_estimator import ProcessClassifier, ProcessRegressor
-from permagrid.learners.process_model import Float, Process, check_covariates, parameters
+from permagrid.learners.process_model import READS, Float, Process, check_covariates, parameters
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.traits import traits
 from permagrid.physics.climate import Climate, Columns
@@ -17,7 +17,7 @@ LENGTHS: dict[Unit, float] = {"cm": 100.0, "m": 1.0}
 
 
 @LEARNERS.register
-@traits(by_name=True, weights=True)
+@traits(by_name=True, weights=True, reads=READS)
 def frost_number(  # noqa: PLR0913
     setting: Setting,
     *,
@@ -86,7 +86,7 @@ def frost_number(  # noqa: PLR0913
 
 
 @LEARNERS.register
-@traits(by_name=True, weights=True)
+@traits(by_name=True, weights=True, reads=READS, says="degC")
 def ttop(  # noqa: PLR0913
     setting: Setting,
     *,
@@ -196,7 +196,7 @@ def ttop(  # noqa: PLR0913
 
 
 @LEARNERS.register
-@traits(by_name=True, weights=True, tasks=("value",))
+@traits(by_name=True, weights=True, tasks=("value",), reads=READS, says="m")
 def stefan(  # noqa: PLR0913
     setting: Setting,
     *,

@@ -5,7 +5,7 @@ from typing import Literal
 from permagrid.errors import PermagridError
 from permagrid.learners.process import LENGTHS, Scaled, Unit, check_snow, estimator_of
 from permagrid.learners.process_estimator import ProcessClassifier, ProcessRegressor
-from permagrid.learners.process_model import Process, parameters
+from permagrid.learners.process_model import READS, Process, parameters
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.traits import traits
 from permagrid.physics.climate import Climate
@@ -17,7 +17,7 @@ _OF_ACTIVE_LAYER = ("thawed_conductivity", "water_content")
 
 
 @LEARNERS.register
-@traits(by_name=True, weights=True)
+@traits(by_name=True, weights=True, reads=READS)
 def kudryavtsev(  # noqa: PLR0913
     setting: Setting,
     *,

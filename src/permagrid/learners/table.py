@@ -65,8 +65,8 @@ def build_learner(
     Raises
     ------
     PermagridError
-        If the table has no such learner, it is not for this task, a keyword is out of its range, or it has
-        no way of its own for classes and that is wanted.
+        If the table has no such learner, it is not for this task, a keyword is unknown or out of its range,
+        or it has no way of its own for classes and that is wanted.
 
     Examples
     --------
@@ -77,6 +77,9 @@ def build_learner(
     ['classes', 'learner']
     """
     learner, known = LEARNERS[name], traits_of(name)
+    faults = LEARNERS.faults(name, keywords)
+    if faults:
+        raise PermagridError(f"{name}: {faults[0]}")
     if task not in known.tasks:
         other = "values" if task == "class" else "classes"
         raise PermagridError(f"{name} is for {other}, and the target is a {task}")

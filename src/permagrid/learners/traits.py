@@ -25,6 +25,10 @@ class Traits:
     """Whether it knows its covariates by their names and deals with classes itself."""
     grown: str | None = None
     """Keyword of which a fit with a large value contains the fits with smaller ones, if there is one."""
+    reads: Mapping[str, str] = field(default_factory=dict)
+    """Keyword that names a covariate -> the unit in which it is read."""
+    says: str | None = None
+    """A unit of what it says of values, where that is one quantity only."""
 
 
 _TRAITS: dict[str, Traits] = {}

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from permagrid.products.legend import unit_label
-from permagrid.report.canvas import words
+from permagrid.report.canvas import capitalised, words
+from permagrid.report.metrics import ScoreFormat
 from permagrid.report.page import Cell, Grid, number, table
 
 _MORE_PERMAFROST = {
@@ -118,6 +119,73 @@ def truth_grid(summary: Mapping[str, Any], units: Mapping[str, str]) -> Grid | N
     return table(heads, rows) if rows else None
 
 
+def truth_sentences(summary: Mapping[str, Any], variable: str, form: ScoreFormat) -> tuple[str, ...]:
+    """Return whether the known error of the maps lies outside the interval that is quoted for it.
+
+    Parameters
+    ----------
+    summary
+        The run's summary.
+    variable
+        The target.
+    form
+        How its errors are written.
+
+    Examples
+    --------
+    >>> found = {"truth": [{"variable": "t", "epoch": "2000-2004", "rmse": 1.75, "n": 900}],
+    ...          "quote": {"learner": "forest", "folds": "site", "rmse_interval": [1.0, 1.5]}}
+    >>> said, = truth_sentences(found, "t", ScoreFormat("1", 2))
+    >>> said.partition(" (")[0]
+    'The maps err by 1.750'
+    >>> truth_sentences(found | {"quote": {"rmse_interval": [1.0, 2.0]}}, "t", ScoreFormat("1", 2))
+    ()
+    """
+    known = [
+        (float(item["rmse"]), int(item["n"]))
+        for item in summary.get("truth") or []
+        if item.get("variable") == variable and item.get("rmse") is not None and item.get("n")
+    ]
+    low, high = _quoted_interval(summary, variable)
+    if not known or low is None or high is None:
+        return ()
+    error = math.sqrt(sum(rmse**2 * n for rmse, n in known) / sum(n for _, n in known))
+    if low <= error <= high:
+        return ()
+    interval = form.interval({"rmse_low": low, "rmse_high": high}, "rmse")
+    why = (
+        "more than scores at sites let expect"
+        if error > high
+        else "less than scores at sites let expect, which hold the errors of observations as well"
+    )
+    return (
+        f"The maps err by {form.text(error, 'rmse')} (RMSE over all cells and epochs), outside the quoted "
+        f"95 % interval of {interval}: {why}.",
+    )
+
+
+def _quoted_interval(summary: Mapping[str, Any], variable: str) -> tuple[float | None, float | None]:
+    """Return the interval of the RMSE that is quoted: for the error of the map, or else for the score."""
+    quote = summary.get("quote") or {}
+    told = quote.get("rmse_interval")
+    if not told:
+        wanted = {
+            "target": variable,
+            "subset": "all",
+            **{key: quote.get(key) for key in ("learner", "folds")},
+        }
+        told = next(
+            (
+                row.get("rmse_interval")
+                for row in summary.get("scores") or []
+                if all(row.get(key) == value for key, value in wanted.items())
+            ),
+            None,
+        )
+    low, high = told or (None, None)
+    return low, high
+
+
 def _is_amount(item: Mapping[str, Any]) -> bool:
     """Return whether the reference says how much permafrost there is."""
     name = str(item.get("reference", "")).lower()
@@ -130,7 +198,7 @@ def _finite(item: Mapping[str, Any]) -> bool:
 
 
 def _statistic(item: Mapping[str, Any]) -> str:
-    return words(str(item.get("statistic", "–"))).capitalize()
+    return capitalised(str(item.get("statistic", "–")))
 
 
 def _years(item: Mapping[str, Any]) -> str:

@@ -102,7 +102,7 @@ def nearness_figure(layers: Sequence[tuple[Map, Legend]], *, title: str, coasts:
     panels = figure.subplots(1, len(images), squeeze=False)[0]
     for axes, (image, legend) in zip(panels, images, strict=True):
         draw_map(axes, image, legend, labels=False, coasts=coasts)
-        axes.set_title(legend.title, fontsize=9.5, pad=4)
+        axes.set_title(legend.title.removesuffix(" [1]"), fontsize=9.5, pad=4)
         add_legend(figure, [axes], legend, image.values[np.isfinite(image.values)])
     figure.suptitle(title, fontweight="bold", fontsize=11, x=0.01, ha="left")
     return figure

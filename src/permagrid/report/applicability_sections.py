@@ -1,19 +1,21 @@
 """The section of a report on where its maps may be believed: area of applicability and expected error."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from permagrid.products.legend import Legend, legend_for
+from permagrid.products.legend import Legend, legend_for, unit_label
 from permagrid.report.applicability_figures import (
     believed_map_figure,
     error_curve_figure,
     error_title,
     nearness_figure,
 )
-from permagrid.report.canvas import words
+from permagrid.report.canvas import capitalised, words
+from permagrid.report.fold_names import fold_phrase
 from permagrid.report.map_figures import epoch_maps_figure
 from permagrid.report.map_sections import MapLayer, is_virtual, map_years, variable_legend
-from permagrid.report.page import Card, Cell, Folded, Grid, Part, Picture, Section, number, table
+from permagrid.report.page import Card, Cell, Folded, Grid, Part, Picture, Section, all_of, number, table
 from permagrid.report.raster import read_map
 
 AREA = "area_of_applicability"
@@ -71,7 +73,8 @@ def applicability_section(
         ),
     ]
     folded = [*_every_epoch(beside, study), *_weights(told)]
-    part = Part(text=_text(told), figures=tuple(figures), tables=_shares(told), folded=tuple(folded))
+    text = (*_text(told), *range_sentences(summary))
+    part = Part(text=text, figures=tuple(figures), tables=_shares(told), folded=tuple(folded))
     return Section("applicability", "Where the map may be believed", (part,))
 
 
@@ -90,7 +93,7 @@ def applicability_cards(summary: Mapping[str, Any]) -> list[Card]:
         return []
     epoch = max(shares)
     more = f"of the map of {map_years(epoch)}, inside the area of applicability"
-    return [Card("May be believed", _percent(shares[epoch]), more)]
+    return [Card("Like the training rows", _percent(shares[epoch]), more)]
 
 
 def applicability_limits(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -113,17 +116,40 @@ def applicability_limits(summary: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def range_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return why the audit may call more of the map unlike the sites, where it does.
+
+    Examples
+    --------
+    >>> found = {"rule": "unseen_covariate_values", "what": "29 % of the map lies outside"}
+    >>> said, = range_sentences({"audit": [found]})
+    >>> said.split(":")[0]
+    'The audit counts other cells, those outside what sites show in any one covariate'
+    >>> range_sentences({"audit": []})
+    ()
+    """
+    if not any(found.get("rule") == "unseen_covariate_values" for found in summary.get("audit") or ()):
+        return ()
+    return (
+        "The audit counts other cells, those outside what sites show in any one covariate: such a cell lies "
+        "inside here where it is a little beyond the range, or that covariate hardly counts, and the learner "
+        "can only go on from the rows that are nearest.",
+    )
+
+
 def _text(told: Mapping[str, Any]) -> tuple[str, ...]:
     gower = told.get("distance") == "gower"
     kind = "distance of Gower, which knows classes," if gower else "distance"
+    folds = f", here {fold_phrase(str(told['folds']))}" if told.get("folds") else ""
     return (
         f"The dissimilarity index of a cell is the {kind} of its covariates to those of the nearest training "
         "row, each covariate weighted by its importance, over the mean distance between training rows "
         f"({number(float(told['mean_distance']))}). Outside the area of applicability lie cells whose index "
         f"is above {number(float(told['threshold']))}, the largest that is no outlier among "
-        f"{number(int(told['n_training']))} training rows, each compared with the rows of other folds (Meyer "
-        "and Pebesma 2021, doi:10.1111/2041-210X.13650). The local point density is the number of training "
-        "rows that are nearer to a cell than that (Schumacher et al. 2025, doi:10.5194/gmd-18-10185-2025).",
+        f"{number(int(told['n_training']))} training rows, each compared with the rows of other "
+        f"folds{folds} (Meyer and Pebesma 2021, doi:10.1111/2041-210X.13650). The local point density is the "
+        "number of training rows that are nearer to a cell than that (Schumacher et al. 2025, "
+        "doi:10.5194/gmd-18-10185-2025).",
         "The scores of this report speak for cells inside only. The expected error is that of a prediction, "
         "known as far as tested rows reach, and it holds the errors of observations as well.",
     )
@@ -189,14 +215,20 @@ def layer_legend(layer: MapLayer, told: Mapping[str, Any]) -> Legend:
         Entry ``applicability`` of a summary.
     """
     errors = [float(item["error"]) for item in told.get("error_model") or []]
-    return legend_for(layer.variable, unit=layer.unit or "1", valid_range=(0.0, max([*errors, 1e-6])))
+    legend = legend_for(layer.variable, unit=layer.unit or "1", valid_range=(0.0, max([*errors, 1e-6])))
+    if legend.kind == "classes" or unit_label(legend.unit):
+        return legend
+    # A pure number has no unit in files; a colour bar without one leaves its reader to guess.
+    if layer.variable == "local_point_density":
+        return replace(legend, unit="rows")
+    return replace(legend, title=f"{legend.title} [1]")
 
 
 def _every_epoch(beside: Sequence[MapLayer], study: Mapping[str, Any]) -> list[Folded]:
     areas = sorted((layer for layer in beside if layer.variable == AREA), key=lambda layer: layer.epoch)
     if len(areas) < 2:
         return []
-    legend = legend_for(AREA, unit="1")
+    legend, every = legend_for(AREA, unit="1"), all_of(len(areas), "epoch")
     picture = Picture(
         epoch_maps_figure(
             {layer.epoch: layer.path for layer in areas},
@@ -205,9 +237,9 @@ def _every_epoch(beside: Sequence[MapLayer], study: Mapping[str, Any]) -> list[F
             coasts=not is_virtual(study),
         ),
         f"{len(areas)} maps of the area of applicability, one for each epoch.",
-        f"Area of applicability in all {len(areas)} epochs.",
+        f"Area of applicability in {every}.",
     )
-    return [Folded(f"All {len(areas)} epochs", figures=(picture,))]
+    return [Folded(capitalised(every), figures=(picture,))]
 
 
 def _shares(told: Mapping[str, Any]) -> tuple[Grid, ...]:

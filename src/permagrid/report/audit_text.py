@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from permagrid.report.canvas import words
+from permagrid.report.canvas import capitalised
 from permagrid.report.page import Cell, Folded, Grid, Part, Section, count, table
 
 _MEANINGS = {
@@ -74,7 +74,7 @@ def _grid(findings: Sequence[Mapping[str, Any]]) -> Grid:
     rows = [
         [
             Cell(str(found["severity"])),
-            Cell(words(str(found["rule"])).capitalize(), str(found["where"])),
+            Cell(capitalised(str(found["rule"])), str(found["where"])),
             Cell(f"{found['what']}."),
             Cell(str(found["advice"])),
         ]

@@ -69,6 +69,9 @@ _STYLE: dict[Any, Any] = {
     "image.interpolation": "nearest",
 }
 
+_SPELLED = {"adaboost": "AdaBoost", "lightgbm": "LightGBM", "ttop": "TTOP", "xgboost": "XGBoost"}
+"""Word of a name -> how its authors spell it."""
+
 _Parameters = ParamSpec("_Parameters")
 
 
@@ -199,10 +202,22 @@ def words(name: str) -> str:
 
     Examples
     --------
-    >>> words("random_forest")
-    'random forest'
+    >>> words("random_forest"), words("lightgbm_tuned"), words("ttop")
+    ('random forest', 'LightGBM tuned', 'TTOP')
     """
-    return name.replace("_", " ")
+    return " ".join(_SPELLED.get(word, word) for word in name.split("_"))
+
+
+def capitalised(name: str) -> str:
+    """Return a name from a table as it begins a heading or a sentence.
+
+    Examples
+    --------
+    >>> capitalised("random_forest"), capitalised("xgboost")
+    ('Random forest', 'XGBoost')
+    """
+    text = words(name)
+    return text[:1].upper() + text[1:]
 
 
 def plain(axes: Axes) -> None:

@@ -1,5 +1,6 @@
 """The section of a report on what learners chose: keywords and covariates, and how stable the choice is."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,10 +72,10 @@ def final_sentences(choices: Choices) -> tuple[str, ...]:
         final = item.get("final")
         if not final:
             continue
-        shares = {(one["keyword"], _written(one["value"])): float(one["share"]) for one in item["keywords"]}
+        shares = {(one["keyword"], _same(one["value"])): float(one["share"]) for one in item["keywords"]}
         keywords = [
             f"{words(str(name))} {_written(value)} "
-            f"(as {_of(shares.get((name, _written(value)), 0.0), item)} folds)"
+            f"(as {_of(shares.get((name, _same(value)), 0.0), item)} folds)"
             for name, value in final["keywords"].items()
         ]
         covariates = ", ".join(words(str(name)) for name in final["covariates"])
@@ -178,12 +179,18 @@ def _of(share: float, item: Mapping[str, Any]) -> str:
     return f"{number(round(share * folds))} of {number(folds)}"
 
 
+def _same(value: Any) -> str:
+    """Return a text that is the same for values that are, in whatever order their keys come."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
 def _written(value: Any) -> str:
-    """Return the value of a keyword as a study states it."""
+    """Return the value of a keyword as a study states it, so that it can be copied into one."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_written(one)}" for key, one in value.items()) + "}"
+        named = sorted(value, key=lambda key: key != "name")
+        return "{" + ", ".join(f"{key}: {_written(value[key])}" for key in named) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_written(one) for one in value) + "]"
     if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "none"}[value]
-    return f"{value:.4g}" if isinstance(value, float) else words(str(value))
+        return {True: "true", False: "false", None: "null"}[value]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -25,7 +25,16 @@ from permagrid.report.metrics import METRICS
 from permagrid.report.score_marks import without_strays
 
 _MOST_SCHEMES = 6
-_COLOURS = {"better": "#0072b2", "worse": "#d55e00", "alike": "#8d99a3", "untold": "#8d99a3"}
+_COLOURS = {
+    "better": "#0072b2",
+    "worse": "#d55e00",
+    "leans_better": "#0072b2",
+    "leans_worse": "#d55e00",
+    "alike": "#8d99a3",
+    "untold": "#8d99a3",
+}
+_FILLED = ("better", "worse")
+"""Verdicts that interval and test agree on."""
 
 
 @styled
@@ -68,7 +77,12 @@ def difference_figure(
     shown = f" [{unit_label(unit)}]" if bears_unit and unit_label(unit) else " [1]"
     for axes in lowest(panels, columns):
         axes.set_xlabel(f"Difference of {name}{shown}")
-    figure.legend(handles=_handles(metric), loc="outside upper left", ncols=3, handletextpad=0.2)
+    figure.legend(
+        handles=_handles(metric, {verdict(item) for item in rows}),
+        loc="outside upper left",
+        ncols=3,
+        handletextpad=0.2,
+    )
     return figure
 
 
@@ -96,14 +110,14 @@ def _mark(axes: Axes, item: Mapping[str, Any], place: int) -> None:
     if None not in item["difference_interval"]:
         axes.plot(item["difference_interval"], [place, place], color=colour, linewidth=1.8, alpha=0.6)
     if left <= value <= right:
-        face = colour if found in ("better", "worse") else "white"
+        face = colour if found in _FILLED else "white"
         axes.plot(value, place, "o", markersize=5.5, color=colour, markerfacecolor=face)
     else:
         edge, marker = (left, "<") if value < left else (right, ">")
         axes.plot(edge, place, marker, markersize=6.0, color=colour, clip_on=False)
 
 
-def _handles(metric: str) -> list[Line2D]:
+def _handles(metric: str, shown: set[str]) -> list[Line2D]:
     side = "right" if better_sign(metric) > 0 else "left"
     return [
         Line2D(
@@ -112,8 +126,9 @@ def _handles(metric: str) -> list[Line2D]:
             linestyle="none",
             marker="o",
             color=_COLOURS[found],
-            markerfacecolor="white" if found == "alike" else _COLOURS[found],
+            markerfacecolor=_COLOURS[found] if found in _FILLED else "white",
             label=f"{VERDICTS[found]}{f' ({side} of the line)' if found == 'better' else ''}",
         )
-        for found in ("better", "worse", "alike")
+        for found in VERDICTS
+        if found in shown
     ]

@@ -8,13 +8,24 @@ import pandas as pd
 from permagrid.products.legend import unit_label
 from permagrid.report.canvas import words
 from permagrid.report.comparison_figures import difference_figure, ordered_learners
-from permagrid.report.comparison_words import LEVEL, VERDICTS, metric_of_tests, p_text, verdict
+from permagrid.report.comparison_words import (
+    LEVEL,
+    VERDICTS,
+    better_sign,
+    metric_of_tests,
+    p_text,
+    spreads_needed,
+    verdict,
+)
 from permagrid.report.fold_names import fold_order, fold_phrase, fold_title
 from permagrid.report.metrics import METRICS, ScoreFormat, main_metric, score_format
 from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section
 from permagrid.report.scores_text import quoted_folds
 
 Pairs = Sequence[Mapping[str, Any]]
+
+_MOST_SPREADS = 1.5
+"""Standard deviations of folds that learners may have to differ by before a test is called weak."""
 
 
 def comparison_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> Section | None:
@@ -40,8 +51,14 @@ def comparison_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> 
         f"{METRICS[metric][0]} of each learner minus that of the {reference}, which made the maps, with 95 % "
         "intervals of the difference. Arrows at an edge lead to differences beyond it.",
     )
+    text = (
+        *rank_sentences(pairs, metric, first, reference),
+        *_method(metric, reference, pairs),
+        *power_sentences(summary, pairs, metric, first),
+        *verdict_sentences(pairs, metric, first, reference, unit),
+    )
     part = Part(
-        text=(*_method(metric, reference, pairs), *verdict_sentences(pairs, metric, first, reference, unit)),
+        text=text,
         figures=(picture,),
         tables=(_grid(pairs, metric, first, unit),),
         folded=tuple(
@@ -68,8 +85,79 @@ def _method(metric: str, reference: str, pairs: Pairs) -> tuple[str, ...]:
         f"{text} p is that of the corrected resampled t test of the losses of the folds (Nadeau and Bengio "
         "2003, doi:10.1023/A:1024068626366), which allows for training sets that overlap, and below it p "
         f"adjusted for the number of learners under one scheme (Holm 1979). Better or worse is said where "
-        f"the interval does not hold zero and the adjusted p is below {LEVEL:g}. A learner that is chosen by "
-        "this table is flattered by it.",
+        f"the interval does not hold zero and the adjusted p is below {LEVEL:g}; what the interval says "
+        "alone is called so. A learner that is chosen by this table is flattered by it.",
+    )
+
+
+def rank_sentences(pairs: Pairs, metric: str, folds: str, reference: str) -> tuple[str, ...]:
+    """Return which rank the learner of the maps has among all under one scheme.
+
+    Parameters
+    ----------
+    pairs, metric, folds, reference
+        As in `verdict_sentences`; where the main metric is another one, the rank by it is told too.
+
+    Examples
+    --------
+    >>> one = {"learner": "ridge", "folds": "site", "metric": "rmse", "score": 1.2, "reference_score": 1.5}
+    >>> rank_sentences([one], "rmse", "site", "mean")
+    ('Of 2 learners under folds by site the mean, which made the maps, is number 2 by RMSE.',)
+    """
+    rows = [item for item in pairs if item["folds"] == folds]
+    main = main_metric({str(item["metric"]): 1.0 for item in rows})
+    said, learners = [], 0
+    for name in dict.fromkeys((metric, main)):
+        own, sign = _reference_score(rows, name), better_sign(name)
+        others = [
+            float(item["score"]) for item in rows if item["metric"] == name and item["score"] is not None
+        ]
+        if own is None or not others:
+            continue
+        learners = max(learners, len(others) + 1)
+        better = sum(sign * (other - own) > 0.0 for other in others)
+        said.append(f"number {better + 1} by {METRICS[name][0]}")
+    if not said:
+        return ()
+    ranks = " and ".join(said)
+    return (
+        f"Of {learners} learners under {fold_phrase(folds)} the {reference}, which made the maps, is "
+        f"{ranks}.",
+    )
+
+
+def power_sentences(summary: Mapping[str, Any], pairs: Pairs, metric: str, folds: str) -> tuple[str, ...]:
+    """Return how little the test can tell under one scheme, where folds are few or learners many.
+
+    Parameters
+    ----------
+    summary
+        The run's summary, whose ``folds`` say how many there are.
+    pairs, metric, folds
+        As in `verdict_sentences`.
+
+    Examples
+    --------
+    >>> one = {"learner": "ridge", "folds": "site", "metric": "rmse", "p": 0.2}
+    >>> said, = power_sentences({"folds": [{"name": "site", "n_folds": 5}]}, [one], "rmse", "site")
+    >>> said.split(": ")[0]
+    'With 5 folds this test tells little'
+    """
+    tested = [i for i in pairs if i["folds"] == folds and i["metric"] == metric and i.get("p") is not None]
+    schemes: list[Mapping[str, Any]] = [i for i in summary.get("folds") or [] if i.get("name") == folds]
+    scheme = schemes[0] if schemes else {}
+    count_, repeats = int(scheme.get("n_folds") or 0), int(scheme.get("repeats") or 1)
+    if not tested or count_ < 2:
+        return ()
+    needed = spreads_needed(count_, repeats, len(tested))
+    if needed <= _MOST_SPREADS:
+        return ()
+    rounds = f" in {repeats} rounds" if repeats > 1 else ""
+    others = f" and {len(tested)} learners to compare" if len(tested) > 1 else ""
+    return (
+        f"With {count_} folds{rounds}{others} this test tells little: the adjusted p is below {LEVEL:g} only "
+        f"where the mean difference of the folds is {needed:.1f} times their standard deviation or more. "
+        "Repeats or more folds would tell more; until then go by the intervals.",
     )
 
 
@@ -105,7 +193,7 @@ def verdict_sentences(pairs: Pairs, metric: str, folds: str, reference: str, uni
         item = by_name[learner]
         found = verdict(item)
         change = _signed(form, item["difference"], metric)
-        told = str(item.get("reason") or "") if found == "untold" else change if found != "alike" else ""
+        told = {"untold": str(item.get("reason") or ""), "alike": ""}.get(found, change)
         said[found].append(words(learner) + (f" ({told})" if told else ""))
     start = f"Under {fold_phrase(folds)}"
     better = said["better"]
@@ -114,7 +202,13 @@ def verdict_sentences(pairs: Pairs, metric: str, folds: str, reference: str, uni
         if better
         else f"{start} no learner is better than the {reference} by more than chance."
     )
-    rest = (("worse", "Worse"), ("alike", "Not to be told apart from it"), ("untold", "Not compared"))
+    rest = (
+        ("worse", "Worse"),
+        ("leans_better", "Better by the interval, not by the test"),
+        ("leans_worse", "Worse by the interval, not by the test"),
+        ("alike", "Not to be told apart from it"),
+        ("untold", "Not compared"),
+    )
     return (" ".join([opening, *(f"{title}: {', '.join(said[k])}." for k, title in rest if said[k])]),)
 
 

@@ -1,7 +1,10 @@
 """What paired differences between learners say: better, worse, or not to be told apart."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from scipy.stats import t as student
 
 from permagrid.report.metrics import LOWER_IS_BETTER, main_metric
 
@@ -10,6 +13,8 @@ LEVEL = 0.05
 VERDICTS = {
     "better": "better than the learner of the maps",
     "worse": "worse",
+    "leans_better": "better by the interval, not by the test",
+    "leans_worse": "worse by the interval, not by the test",
     "alike": "not to be told apart from it",
     "untold": "not compared",
 }
@@ -44,6 +49,7 @@ def verdict(item: Mapping[str, Any]) -> str:
 
     It is where the interval of the difference does not hold zero and, if the difference was tested, the
     adjusted p is below `LEVEL`: the one knows which sites lie together, the other how training sets overlap.
+    Where the interval says so and the test does not, it leans that way.
 
     Parameters
     ----------
@@ -53,21 +59,46 @@ def verdict(item: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        ``better``, ``worse``, ``alike``, or ``untold`` where there is no interval.
+        ``better``, ``worse``, ``leans_better``, ``leans_worse``, ``alike``, or ``untold`` where there is no
+        interval.
 
     Examples
     --------
     >>> item = {"metric": "rmse", "difference_interval": [-0.3, -0.1], "p_holm": 0.01}
     >>> verdict(item), verdict(item | {"p_holm": 0.2}), verdict(item | {"metric": "kappa"})
-    ('better', 'alike', 'worse')
+    ('better', 'leans_better', 'worse')
     """
     low, high = item["difference_interval"]
     if low is None or high is None:
         return "untold"
-    adjusted = item.get("p_holm")
-    if low <= 0.0 <= high or (adjusted is not None and adjusted >= LEVEL):
+    if low <= 0.0 <= high:
         return "alike"
-    return "better" if better_sign(str(item["metric"])) * low > 0.0 else "worse"
+    found = "better" if better_sign(str(item["metric"])) * low > 0.0 else "worse"
+    adjusted = item.get("p_holm")
+    return f"leans_{found}" if adjusted is not None and adjusted >= LEVEL else found
+
+
+def spreads_needed(n_folds: int, repeats: int, learners: int) -> float:
+    """Return how many standard deviations of the folds a mean difference must have to be more than chance.
+
+    The test is `permagrid.validation.paired.corrected_t`, with folds of one size, and p is adjusted for the
+    number of learners as the first of them is (Holm 1979).
+
+    Parameters
+    ----------
+    n_folds, repeats
+        Folds of one round, and rounds; two folds or more.
+    learners
+        Learners that are compared with the reference.
+
+    Examples
+    --------
+    >>> [round(spreads_needed(folds, 1, 19), 1) for folds in (5, 10, 67)]
+    [4.5, 1.9, 0.5]
+    """
+    count = n_folds * repeats
+    quantile = float(student.isf(LEVEL / max(learners, 1) / 2.0, count - 1))
+    return quantile * math.sqrt(1.0 / count + 1.0 / (n_folds - 1))
 
 
 def p_text(p: float | None) -> str:

@@ -116,8 +116,8 @@ def _grid(gains: Sequence[Mapping[str, Any]], metric: str, unit: str) -> Grid:
     lines = []
     for item in ordered:
         low, high = item["change_interval"]
-        ends = {"change_low": low, "change_high": high}
-        interval = " to ".join(form.number(ends[f"change_{end}"], metric) for end in ("low", "high"))
+        ends = {f"{metric}_low": low, f"{metric}_high": high}
+        interval = form.interval(ends, metric) or "–"
         cells = (
             Cell(words(str(item["group"]))),
             Cell(fold_label(str(item["folds"]))),

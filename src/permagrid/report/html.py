@@ -22,7 +22,7 @@ from permagrid.report.applicability_sections import (
     split_layers,
 )
 from permagrid.report.audit_text import audit_limits, audit_section
-from permagrid.report.canvas import words
+from permagrid.report.canvas import capitalised
 from permagrid.report.choice_sections import choice_section
 from permagrid.report.classes_text import unseen_cells
 from permagrid.report.comparison_sections import comparison_section
@@ -183,7 +183,7 @@ def _csp_hash(text: str) -> str:
 
 
 def _variable_title(variable: str, unit: str) -> str:
-    title = LEGENDS[variable].title if variable in LEGENDS else words(variable).capitalize()
+    title = LEGENDS[variable].title if variable in LEGENDS else capitalised(variable)
     return f"{title} [{unit_label(unit)}]" if unit_label(unit) else title
 
 
@@ -242,7 +242,7 @@ def _cards(summary: Mapping[str, Any], maps: Sequence[MapLayer], form: ScoreForm
         cells = f"{number(item.get('n'))} cells, {str(item.get('epoch')).replace('-', '–')}"
         cards.append(Card("RMSE against the truth", form.text(item.get("rmse"), "rmse"), cells))
     for item in (summary.get("agreement") or [])[:1]:
-        statistic = words(str(item.get("statistic", "agreement"))).capitalize()
+        statistic = capitalised(str(item.get("statistic", "agreement")))
         cards.append(Card(f"{statistic} with reference", rank_value(item), rank_words(item)))
     return cards
 

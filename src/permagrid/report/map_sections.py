@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from permagrid.products.legend import LEGENDS, Legend, legend_for, unit_label
-from permagrid.report.agreement_text import truth_grid
+from permagrid.report.agreement_text import truth_grid, truth_sentences
 from permagrid.report.map_figures import epoch_maps_figure, map_figure, truth_figure
-from permagrid.report.metrics import on_all_sites
-from permagrid.report.page import Folded, Part, Picture, Section, count
+from permagrid.report.metrics import on_all_sites, score_format
+from permagrid.report.page import Folded, Part, Picture, Section, all_of, count
 from permagrid.report.raster import read_map
 
 
@@ -146,7 +146,7 @@ def _map_pictures(
     every = Picture(
         epoch_maps_figure(sources, legend, title=f"{legend.title}, all epochs", coasts=coasts),
         f"{len(layers)} maps of {legend.inline}, one for each epoch: {', '.join(map(map_years, sources))}.",
-        f"{legend.label} in all {len(layers)} epochs, one legend for all.",
+        f"{legend.label} in {all_of(len(layers), 'epoch')}, one legend for all.",
     )
     return legend.title, (first, every)
 
@@ -178,10 +178,19 @@ def truth_section(
         shown.append(pictures[-1])
         if len(pairs) > 1:
             epochs = f"{map_years(pairs[0].epoch)} to {map_years(pairs[-2].epoch)}" if len(pairs) > 2 else ""
-            title = f"The other {count(len(pairs) - 1, 'epoch')}, {epochs or map_years(pairs[0].epoch)}"
+            others = "epoch" if len(pairs) == 2 else count(len(pairs) - 1, "epoch")
+            title = f"The other {others}, {epochs or map_years(pairs[0].epoch)}"
             folded.append(Folded(title, figures=tuple(pictures[:-1])))
-    part = Part(figures=tuple(shown), tables=(grid,) if grid else (), folded=tuple(folded))
+    text = _truth_text(summary, study)
+    part = Part(text=text, figures=tuple(shown), tables=(grid,) if grid else (), folded=tuple(folded))
     return Section("truth", "Map against truth", (part,))
+
+
+def _truth_text(summary: Mapping[str, Any], study: Mapping[str, Any]) -> tuple[str, ...]:
+    target = study.get("target") or {}
+    errors = [item["rmse"] for item in summary.get("truth") or [] if item.get("rmse") is not None]
+    form = score_format(pd.DataFrame({"rmse": errors}, dtype=float), str(target.get("unit", "")))
+    return truth_sentences(summary, str(target.get("variable")), form)
 
 
 def _truth_picture(pair: TruthPair, unit: str, study: Mapping[str, Any]) -> Picture:

@@ -33,6 +33,10 @@ LOWER_IS_BETTER = frozenset({"rmse", "mae", "brier"})
 """Metrics of which the smaller is the better; of the others, bias aside, it is the larger."""
 
 
+_MOST_DIGITS = 6
+"""Decimals that an end of an interval gets, at most, beyond those of the scores."""
+
+
 @dataclass(frozen=True)
 class ScoreFormat:
     """How the scores of one target are written: all with the same number of decimals."""
@@ -42,8 +46,8 @@ class ScoreFormat:
     decimals: int = 2
     """Decimals of metrics that bear the unit; others have three."""
 
-    def number(self, value: object, metric: str) -> str:
-        """Return a score without its unit.
+    def number(self, value: object, metric: str, more: int = 0) -> str:
+        """Return a score without its unit, with so many decimals `more` than others.
 
         Examples
         --------
@@ -52,7 +56,7 @@ class ScoreFormat:
         """
         if not isinstance(value, int | float) or not math.isfinite(value):
             return "–"
-        decimals = self.decimals if METRICS[metric][1] and unit_label(self.unit) else 3
+        decimals = more + (self.decimals if METRICS[metric][1] and unit_label(self.unit) else 3)
         # adding 0 turns a negative zero, which would be written with a sign, into zero
         return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
@@ -71,13 +75,30 @@ class ScoreFormat:
     def interval(self, row: Mapping[str, Any], metric: str) -> str:
         """Return the 95 % interval of a score, or nothing where the table has none.
 
+        An interval that does not hold zero is not written as if it did: it gets more digits.
+
         Examples
         --------
         >>> ScoreFormat("degC").interval({"rmse_low": 1.0, "rmse_high": 1.5}, "rmse")
         '1.00 to 1.50'
+        >>> ScoreFormat("degC").interval({"rmse_low": 0.004, "rmse_high": 1.5}, "rmse")
+        '0.004 to 1.500'
         """
-        ends = [self.number(row.get(f"{metric}_{end}"), metric) for end in ("low", "high")]
-        return "" if "–" in ends else " to ".join(ends)
+        values = [row.get(f"{metric}_{end}") for end in ("low", "high")]
+        ends = [self.number(value, metric) for value in values]
+        if "–" in ends:
+            return ""
+        low, high = (float(value) for value in values if value is not None)
+        more = 0
+        while low * high > 0.0 and more < _MOST_DIGITS and not all(map(_digits, ends)):
+            more += 1
+            ends = [self.number(value, metric, more) for value in values]
+        return " to ".join(ends)
+
+
+def _digits(text: str) -> bool:
+    """Return whether a number is written with a digit that is not zero."""
+    return any(digit in text for digit in "123456789")
 
 
 def score_format(scores: pd.DataFrame, unit: str) -> ScoreFormat:

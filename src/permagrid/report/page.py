@@ -213,6 +213,17 @@ def count(number_of: int, noun: str) -> str:
     return f"{number(number_of)} {noun}{'' if number_of == 1 else 's'}"
 
 
+def all_of(number_of: int, noun: str) -> str:
+    """Return all of so many things in words: for two of them, both.
+
+    Examples
+    --------
+    >>> all_of(2, "epoch"), all_of(3, "epoch")
+    ('both epochs', 'all 3 epochs')
+    """
+    return f"both {noun}s" if number_of == 2 else f"all {count(number_of, noun)}"
+
+
 def unbroken(text: str, longest: int = 26) -> str:
     """Return a name that is not torn apart in a table, unless it is longer than `longest` letters.
 

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from ruamel.yaml import YAML
 
 from permagrid.products.legend import unit_label
-from permagrid.report.canvas import words
+from permagrid.report.canvas import capitalised, words
 from permagrid.report.page import Cell, Folded, Grid, Part, Reference, count, table
 from permagrid.sites.quality import NOT_EVALUATED, VERDICTS, tests_of
 
@@ -95,7 +95,7 @@ def flag_part(summary: Mapping[str, Any], sites: gpd.GeoDataFrame, flagged: pd.D
         per_verdict = [int(found.get(word, 0)) for word in _COUNTED.values()]
         rows.append([words(test), *per_verdict, len(mine)])
         if len(mine):
-            title = f"{words(test).capitalize()}: {count(len(mine), 'site')}"
+            title = f"{capitalised(test)}: {count(len(mine), 'site')}"
             lists.append(Folded(title, tables=(_flagged_sites(mine),)))
     caption = "Nothing is deleted: rows that failed a test are set aside, suspect rows stay and are marked."
     grid = table(

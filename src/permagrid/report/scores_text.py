@@ -73,7 +73,7 @@ def statement(
         )
     interval = form.interval(of_the_map(row, quote), metric)
     ends = "95\N{NO-BREAK SPACE}% interval"
-    what = f"{ends} for the error of the map" if quote and quote.get("rmse_interval") else ends
+    what = f"{ends} for {_of_what(quote)}"
     more = f", {what} {interval}" if interval else ""
     text = (
         f"The figure to quote is that of {fold_phrase(str(row['folds']))}: "
@@ -127,6 +127,11 @@ def of_the_map(row: Mapping[str, Any], quote: Mapping[str, Any] | None) -> Mappi
     return row if not found else {**row, "rmse_low": found[0], "rmse_high": found[1]}
 
 
+def _of_what(quote: Mapping[str, Any] | None) -> str:
+    """Return what the interval of the score to quote is meant to hold."""
+    return "the error of the map" if (quote or {}).get("rmse_interval") else "the score"
+
+
 def score_cards(
     scores: pd.DataFrame,
     unit: str,
@@ -145,14 +150,16 @@ def score_cards(
         Card(
             f"{name}, {fold_phrase(str(row['folds']))}",
             form.text(row[metric], metric),
-            f"95\N{NO-BREAK SPACE}%: {interval}" if interval else words(str(row["learner"])),
+            f"95\N{NO-BREAK SPACE}% for {_of_what(quote)}: {interval}"
+            if interval
+            else words(str(row["learner"])),
             quoted=spatial,
         )
     ]
     side = "r2" if metric == "rmse" else "accuracy"
     if side in row and metric != side and math.isfinite(float(row[side])):
         interval = form.interval(row, side)
-        more = f"95\N{NO-BREAK SPACE}%: {interval}" if interval else ""
+        more = f"95\N{NO-BREAK SPACE}% for the score: {interval}" if interval else ""
         cards.append(Card(f"{METRICS[side][0]}, same folds", form.text(row[side], side), more))
     return cards
 

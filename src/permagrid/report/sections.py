@@ -10,7 +10,7 @@ import pandas as pd
 from permagrid.products.legend import LEGENDS, Legend
 from permagrid.report import record_text
 from permagrid.report.agreement_text import agreement_grid, agreement_sentences
-from permagrid.report.canvas import words
+from permagrid.report.canvas import capitalised, words
 from permagrid.report.classes_text import unseen_rows
 from permagrid.report.fold_names import fewer_folds, fold_order, fold_phrase
 from permagrid.report.map_sections import MapLayer, is_virtual, used_sites, variable_legend
@@ -104,13 +104,13 @@ def prediction_section(
         fewer = fewer_folds(schemes, folds, _FEWER_SCHEMES) if len(schemes) > _SCHEMES else schemes
         shown = rows[rows["folds"].isin(fewer)]
         folded = [
-            Folded(words(name).capitalize(), figures=_fit_pictures(shown, legend, name))
+            Folded(capitalised(name), figures=_fit_pictures(shown, legend, name))
             for name in learners
             if name != first
         ]
         for subset in _subsets(mine):
             part = mine[(mine["subset"] == subset) & mine["folds"].isin(fewer)]
-            title = f"{words(first).capitalize()}, fitted to {subset_words(subset, study, unit)} alone"
+            title = f"{capitalised(first)}, fitted to {subset_words(subset, study, unit)} alone"
             folded.append(Folded(title, figures=_fit_pictures(part, legend, first)))
         text = (
             "Every prediction is out-of-fold: made by a model that has not seen the fold it is scored on.",
@@ -137,15 +137,15 @@ def _fit_pictures(table: pd.DataFrame, legend: Legend, learner: str) -> tuple[Pi
             Picture(
                 scatter_figure(rows, legend),
                 f"Observed against predicted {legend.inline} by {name}, one panel per fold scheme.",
-                f"{name.capitalize()}: observed and predicted {legend.inline}. The line is 1:1; where points "
-                "are many, colour shows their density (darker: more, on a logarithmic scale).",
+                f"{capitalised(learner)}: observed and predicted {legend.inline}. The line is 1:1; where "
+                "points are many, colour shows their density (darker: more, on a logarithmic scale).",
             ),
         )
     found = [
         Picture(
             confusion_figure(rows, legend),
             f"Confusion matrices of {name}, one per fold scheme.",
-            f"{name.capitalize()}: observed against predicted classes; percentages are shares of each "
+            f"{capitalised(learner)}: observed against predicted classes; percentages are shares of each "
             "observed class.",
         )
     ]
@@ -154,7 +154,7 @@ def _fit_pictures(table: pd.DataFrame, legend: Legend, learner: str) -> tuple[Pi
             Picture(
                 roc_figure(rows),
                 f"ROC curves and reliability diagram of {name}, one line per fold scheme.",
-                f"{name.capitalize()}: ROC curve, and observed frequency against predicted probability "
+                f"{capitalised(learner)}: ROC curve, and observed frequency against predicted probability "
                 "(tenths with at least 10 observations).",
             )
         )
@@ -174,7 +174,7 @@ def score_section(
     for target in targets:
         rows = scores[scores["target"] == target]
         unit, quoted = _unit(target, study), quoted_row(rows, published, folds)
-        title = LEGENDS[target].title if target in LEGENDS else words(target).capitalize()
+        title = LEGENDS[target].title if target in LEGENDS else capitalised(target)
         every = on_all_sites(rows)
         if not every.empty:
             text = tuple(text for text in (schemes, unseen_rows(every)) if text)

@@ -156,14 +156,17 @@ def choice_list(comparison: Comparison, learner: str, final: Candidate) -> list[
 
 
 def _keywords(told: Sequence[Mapping[str, Any]]) -> list[Plain]:
-    counts = Counter(
-        (keyword, json.dumps(value, sort_keys=True))
-        for choice in told
-        for keyword, value in choice["keywords"].items()
-    )
+    """Return the values of keywords with their shares; mappings count as the same in any order of keys."""
+    counts: Counter[tuple[str, str]] = Counter()
+    as_told: dict[str, Any] = {}
+    for choice in told:
+        for keyword, value in choice["keywords"].items():
+            same = json.dumps(value, sort_keys=True)
+            counts[keyword, same] += 1
+            as_told.setdefault(same, json.loads(json.dumps(value)))
     return [
-        {"keyword": keyword, "value": json.loads(value), "share": count / len(told)}
-        for (keyword, value), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1]))
+        {"keyword": keyword, "value": as_told[same], "share": count / len(told)}
+        for (keyword, same), count in sorted(counts.items(), key=lambda item: (item[0][0], -item[1]))
     ]
 
 

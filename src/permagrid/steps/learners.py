@@ -1,13 +1,13 @@
 """Step: the learners of a study as candidates: what each sees, how it is built, chosen and weighed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pandas as pd
 
 from permagrid.errors import PermagridError
-from permagrid.learners import build_learner, keywords_for
+from permagrid.learners import LEARNERS, build_learner, keywords_for
 from permagrid.learners.nested import named_covariates
 from permagrid.learners.traits import traits_of
 from permagrid.steps.inputs import predictors
@@ -130,26 +130,47 @@ def _judge(chooser: Chooser, study: Study, folds: FoldsSpec, grown: str | None) 
 def _search(part: LearnerPart, search: Search, judge: Judge, seed: int) -> Any:
     space = dict(search.space or traits_of(part.name).space)
     if not space:
-        raise PermagridError(
-            f"{part.name} has no search space of its own; name one, as in space: {{C: [1, 10]}}"
-        )
+        raise PermagridError(_no_space(part.name))
     if search.method == "grid":
         return grid_search(space, judge)
     make = random_search if search.method == "random" else bayesian_search
     return make(space, judge, draws=search.draws, seed=seed)
 
 
-def _selection(part: LearnerPart, selection: Selection, judge: Judge, study: Study) -> Any:
+def _no_space(name: str) -> str:
+    """Return that a learner has nothing to search, and how its keywords are searched."""
+    hints = LEARNERS.hints(name)
+    if not hints:
+        return f"{name} has no keyword that could be searched; leave out search"
+    able = [key for key, hint in hints.items() if {float, int} & {hint, *get_args(hint)}] or list(hints)
+    values = {list: "[[...], [...]]", dict: "[{...}, {...}]"}.get(get_origin(hints[able[0]]), "[..., ...]")
+    others = f"; it has the keywords {', '.join(able)}" if len(able) > 1 else ""
+    return f"{name} has no search space of its own; name one, as in space: {{{able[0]}: {values}}}{others}"
+
+
+def units_of(part: LearnerPart, selection: Selection, study: Study) -> dict[str, tuple[str, ...]]:
+    """Return the groups among which a learner selects: group -> what it sees of them and can do without."""
     own = {group.name: group.covariates for group in study.validation.groups}
     names = predictors(study) if part.covariates is None else part.covariates
-    # What a learner calls by name it cannot do without.
-    needed = named_covariates(part.keywords, names) if traits_of(part.name).by_name else ()
+    needed = _needed(part, names)
     given = own if selection.groups is None else selection.groups
     groups = {
         name: tuple(each for each in held if each in names and each not in needed)
         for name, held in given.items()
     }
-    groups = {name: held for name, held in groups.items() if held}
+    return {name: held for name, held in groups.items() if held}
+
+
+def _needed(part: LearnerPart, names: Sequence[str]) -> tuple[str, ...]:
+    """Return what a learner calls by name, which it cannot do without."""
+    return named_covariates(part.keywords, names) if traits_of(part.name).by_name else ()
+
+
+def _selection(part: LearnerPart, selection: Selection, judge: Judge, study: Study) -> Any:
+    names = predictors(study) if part.covariates is None else part.covariates
+    groups, needed = units_of(part, selection, study), _needed(part, names)
+    given = [group.name for group in study.validation.groups]
+    given = given if selection.groups is None else list(selection.groups)
     if selection.method == "combination":
         return combination_selection(judge, groups)
     # What the learner does not see, and groups of which nothing is left, cannot be kept.

@@ -87,6 +87,8 @@ def compare(
     Predictions of a repeat are pooled over its folds before they are scored, as CAST does (Meyer and Pebesma
     2021); scores of several repeats are averaged.
     """
+    if not candidates:
+        raise PermagridError("compare: there are no candidates; name one at least")
     classes = refuse_or_classes(table, schemes, problem)
     raw = predict_all(candidates, table, schemes, classes=classes, workers=workers)
     return comparison_of(table, candidates, schemes, raw, problem=problem, draws=draws, seed=seed)

@@ -191,6 +191,20 @@ def impurity(fitted: Fitted, table: pd.DataFrame) -> list[float] | None:
     return [float(shares[start:end].sum()) for start, end in pairwise(starts)]
 
 
+def tells_importances(estimator: Any) -> bool:
+    """Return whether an estimator, not yet fitted, will say what `impurity` asks of it.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import ExtraTreesRegressor
+    >>> from sklearn.linear_model import Ridge
+    >>> tells_importances(ExtraTreesRegressor()), tells_importances(Ridge())
+    (True, False)
+    """
+    last = getattr(estimator, "steps", [("", estimator)])[-1][1]
+    return hasattr(type(last), "feature_importances_")
+
+
 def _predictions(fitted: Fitted) -> Callable[[Float], Float]:
     names: list[Any] = list(fitted.covariates)
     classes = getattr(fitted.estimator, "classes_", None)

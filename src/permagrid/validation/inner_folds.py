@@ -69,7 +69,9 @@ class FoldsSpec:
 
     def _made(self, rows: pd.DataFrame) -> tuple[Folds | None, str]:
         why = ""
-        for number in range(self.n_folds or 2, 1, -1):
+        # Fewer than two are asked of the method once, which says why there are none.
+        asked = 2 if self.n_folds is None else self.n_folds
+        for number in range(asked, min(1, asked - 1), -1):
             keywords = dict(self.keywords)
             if self.n_folds is not None:
                 keywords["n_folds"] = number

@@ -98,11 +98,7 @@ def knndm(  # noqa: PLR0913
     """
     if domain is None:
         raise PermagridError("folds: knndm needs prediction points of the map to be made")
-    if not 1.0 / max(n_folds, 1) < max_share < 1.0:
-        raise PermagridError(
-            f"folds: max_share must be above 1 / n_folds = {1 / max(n_folds, 1):.3g} and below 1, "
-            f"found {max_share}"
-        )
+    refuse_share(n_folds, max_share)
     places = places_of(sites)
     enough(len(places), n_folds, "sites")
     if space == "geographic":
@@ -145,6 +141,27 @@ def knndm(  # noqa: PLR0913
         "knndm" + ("_feature" if space == "feature" else "") + ("_kmeans" if clustering == "kmeans" else "")
     )
     return Folds(name, method, of_labels(labels[places.place]), groups[places.place], record=record)
+
+
+def refuse_share(n_folds: int, max_share: float) -> None:
+    """Refuse a largest share of the rows in one fold that so many folds cannot keep to.
+
+    Raises
+    ------
+    PermagridError
+        If it is not above 1 / `n_folds` and below 1.
+
+    Examples
+    --------
+    >>> refuse_share(2, 0.5)
+    Traceback (most recent call last):
+    permagrid.errors.PermagridError: folds: max_share must be above 1 / n_folds = 0.5 and below 1, found 0.5
+    """
+    if not 1.0 / max(n_folds, 1) < max_share < 1.0:
+        raise PermagridError(
+            f"folds: max_share must be above 1 / n_folds = {1 / max(n_folds, 1):.3g} and below 1, "
+            f"found {max_share}"
+        )
 
 
 @dataclass(frozen=True, eq=False)

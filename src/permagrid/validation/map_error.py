@@ -89,7 +89,7 @@ def map_error(
     if rmse == 0.0:
         return MapError(0.0, 0.0, 0.0, 0.0, 0.0)
     of_sites, effective = _jackknife(squares, folds.groups[tested], folds.name)
-    rows = sites[tested]
+    rows = sites.loc[tested]
     of_map = _regional(squares, rows, domain)
     quantile = float(student.ppf(0.5 + level / 2.0, max(effective - 1.0, 1.0)))
     reach = np.exp(quantile * np.hypot(of_sites, of_map))
@@ -129,7 +129,7 @@ def _sides(longitude: Float, latitude: Float) -> Float:
     """Return sides of regions, from a fiftieth of the map's reach to all of it, each half as large again."""
     points = chord(longitude, latitude)
     reach = 2.0 * float(np.linalg.norm(points - points.mean(axis=0), axis=1).max()) * EARTH_RADIUS
-    return reach / 50.0 * 1.5 ** np.arange(10)
+    return np.asarray(reach / 50.0 * 1.5 ** np.arange(10))
 
 
 def _spread(squares: Float, region: Index, place: Index) -> float:

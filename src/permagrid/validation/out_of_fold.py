@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from permagrid.errors import PermagridError
+from permagrid.errors import PermagridError, did_you_mean
 from permagrid.threads import pool
 from permagrid.validation.candidate import Candidate, Choice, fit
 from permagrid.validation.folds import Folds
@@ -106,7 +106,7 @@ def out_of_fold(
     Raises
     ------
     PermagridError
-        If the folds are not of these rows.
+        If the folds are not of these rows, or a candidate sees a covariate that they lack.
 
     Examples
     --------
@@ -163,6 +163,8 @@ def predict_all(
     """
     for scheme in schemes:
         _fits(scheme, len(table))
+    for name, candidate in candidates.items():
+        _seen(name, candidate, table)
     memory = memory or NoMemory()
     total = len(candidates) * sum(map(len, schemes))
     kept: dict[tuple[str, str, int], Piece] = {}
@@ -266,3 +268,10 @@ def _assembled(
 def _fits(scheme: Folds, n: int) -> None:
     if len(scheme.groups) != n:
         raise PermagridError(f"folds: {scheme.name} is of {len(scheme.groups)} rows, and there are {n}")
+
+
+def _seen(name: str, candidate: Candidate, table: pd.DataFrame) -> None:
+    for each in candidate.covariates:
+        if each not in table:
+            known = [str(column) for column in table.columns]
+            raise PermagridError(f"{name}: the rows have no covariate {each!r}: {did_you_mean(each, known)}")

@@ -117,9 +117,8 @@ class Impurity:
 def _importances(fitted: Fitted, rows: pd.DataFrame) -> list[float]:
     told = impurity(fitted, rows)
     if told is None:
-        name = type(getattr(fitted.estimator, "steps", [("", fitted.estimator)])[-1][1]).__name__
         raise PermagridError(
-            f"ranking by impurity needs a learner of trees that tells its importances, and {name} does not; "
-            "rank by permutation"
+            "ranking by impurity is for learners of trees that tell importances of their covariates, which "
+            "this one does not; rank by permutation"
         )
     return told

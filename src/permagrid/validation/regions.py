@@ -111,6 +111,8 @@ def _in_boxes(longitude: Float, latitude: Float, boxes: Mapping[str, Box]) -> li
 
 
 def _in_polygons(longitude: Float, latitude: Float, path: Path, field: str) -> list[str]:
+    if not path.exists():
+        raise PermagridError(f"folds: no such file: {path}")
     try:
         polygons = gpd.read_file(path, engine="pyogrio")
     except (OSError, RuntimeError) as error:

@@ -84,8 +84,8 @@ def write_world(
     Raises
     ------
     PermagridError
-        If the folder cannot be written, the grid has no cells, or as `make_world`, `sample_sites` and
-        `plant_faults` do.
+        If the folder cannot be written or holds another world, the grid has no cells, or as `make_world`,
+        `sample_sites` and `plant_faults` do.
 
     Examples
     --------
@@ -98,6 +98,8 @@ def write_world(
     if size < 1 or resolution <= 0.0:
         raise PermagridError(f"size and resolution must be above 0, found {size} and {resolution:g}")
     folder, geobox = Path(folder), default_geobox(size, resolution)
+    title = f"A virtual permafrost world: seed {seed}, {size} x {size} cells of {resolution:g} m, EPSG:3995"
+    _refuse_another(folder, title)
     world = make_world(geobox, seed=seed, epochs=epochs)
     counts = {"n_active_layer": n_boreholes // 2, "n_stations": n_boreholes // 4}
     sites = sample_sites(world, seed=seed, n_boreholes=n_boreholes, **counts)
@@ -108,13 +110,21 @@ def write_world(
         written += write_other_rasters(folder, geobox, seed=seed)
         written += write_monthly_series(folder, geobox, epochs, seed=seed)
         written += _write_tables(folder, faulty, record)
-        title = (
-            f"A virtual permafrost world: seed {seed}, {size} x {size} cells of {resolution:g} m, EPSG:3995"
-        )
         write_text(folder / "README.txt", _readme(title, list(epochs), written))
     except (OSError, RasterioError) as error:
         raise PermagridError(f"{folder}: the virtual world cannot be written there ({error})") from error
     return folder
+
+
+def _refuse_another(folder: Path, title: str) -> None:
+    """Refuse to write over a world that runs may rest on; the same world may be written again."""
+    readme = folder / "README.txt"
+    if not readme.is_file():
+        return
+    first = readme.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0].strip()
+    if first != title:
+        found = first[:80] or "an empty README.txt"
+        raise PermagridError(f"{folder}: holds something else already ({found}); choose another folder")
 
 
 def _write_tables(folder: Path, sites: pd.DataFrame, record: pd.DataFrame) -> list[Written]:
