@@ -349,5 +349,5 @@ def test_candidates_that_cannot_be_compared_are_refused_by_name():
     wrong = {"line": Candidate.of(LinearRegression(), ["cold", "wett"])}
     with pytest.raises(PermagridError, match="line: the rows have no covariate 'wett': did you mean 'wet'"):
         compare(rows, wrong, folds, problem=VALUE)
-    with pytest.raises(PermagridError, match="ridge: unknown keyword 'alpa'.*alpha"):
+    with pytest.raises(PermagridError, match=r"ridge: unknown keyword 'alpa'.*alpha"):
         build_learner("ridge", "value", 0, {"alpa": 1.0})

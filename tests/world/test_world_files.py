@@ -142,6 +142,6 @@ def test_unwritable_folders_and_bad_sizes_are_refused(tmp_path):
 
 def test_another_world_is_not_written_over(folder):
     before = digests(folder)
-    with pytest.raises(PermagridError, match="holds something else already .*seed.*; choose another folder"):
+    with pytest.raises(PermagridError, match=r"holds something else already .*seed.*; choose another folder"):
         write_world(folder, **{**ARGUMENTS, "seed": 12345})
     assert digests(folder) == before

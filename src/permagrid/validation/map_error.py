@@ -89,7 +89,7 @@ def map_error(
     if rmse == 0.0:
         return MapError(0.0, 0.0, 0.0, 0.0, 0.0)
     of_sites, effective = _jackknife(squares, folds.groups[tested], folds.name)
-    rows = sites.loc[tested]
+    rows = sites.iloc[np.flatnonzero(tested)]
     of_map = _regional(squares, rows, domain)
     quantile = float(student.ppf(0.5 + level / 2.0, max(effective - 1.0, 1.0)))
     reach = np.exp(quantile * np.hypot(of_sites, of_map))
