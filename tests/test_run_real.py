@@ -25,6 +25,7 @@ def out(real_data, tmp_path_factory) -> Path:
         study["learners"][0] | {"n_estimators": 60},
         next(part for part in study["learners"] if part["name"] == "climate_linear"),
     ]
+    study["products"]["learner"] = "random_forest"
     study["validation"]["bootstrap"] = 100
     study["validation"]["groups"] = study["validation"]["groups"][-1:]
     folder = tmp_path_factory.mktemp("real") / "out"

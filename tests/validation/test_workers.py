@@ -160,7 +160,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, way):
         os.killpg(process.pid, way)
     else:
         process.kill()
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=180)
     assert process.returncode != 0
     # They have a minute's work before them.
     _, alive = psutil.wait_procs([psutil.Process(o) for o in owners if psutil.pid_exists(o)], timeout=10)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from permagrid.errors import PermagridError
+from permagrid.errors import PermagridError, did_you_mean
 from permagrid.learners.classes import ClassEncoding, encoding_for, with_classes
 from permagrid.learners.setting import LEARNERS, Setting, Task
 from permagrid.learners.traits import traits_of
@@ -77,9 +77,10 @@ def build_learner(
     ['classes', 'learner']
     """
     learner, known = LEARNERS[name], traits_of(name)
-    faults = LEARNERS.faults(name, keywords)
-    if faults:
-        raise PermagridError(f"{name}: {faults[0]}")
+    unknown = [key for key in keywords if key not in LEARNERS.keywords(name)]
+    if unknown:
+        hint = did_you_mean(unknown[0], LEARNERS.keywords(name))
+        raise PermagridError(f"{name}: unknown keyword {unknown[0]!r}: {hint}")
     if task not in known.tasks:
         other = "values" if task == "class" else "classes"
         raise PermagridError(f"{name} is for {other}, and the target is a {task}")
