@@ -137,6 +137,13 @@ SCRIPT = """
 """
 
 
+INTERRUPTIBLE = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, sys.argv[1]])"
+)
+"""Runs a script as from a terminal: what a shell starts in the background ignores interrupts."""
+
+
 def endless(shared, task):
     time.sleep(0.0 if task < 2 else 60.0)
     return task, os.getpid()
@@ -147,7 +154,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, way):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     process = subprocess.Popen(
-        [sys.executable, str(script)],
+        [sys.executable, "-c", INTERRUPTIBLE, str(script)],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -160,7 +167,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, way):
         os.killpg(process.pid, way)
     else:
         process.kill()
-    _, told = process.communicate(timeout=180)
+    _, told = process.communicate(timeout=60)
     assert process.returncode != 0
     # They have a minute's work before them.
     _, alive = psutil.wait_procs([psutil.Process(o) for o in owners if psutil.pid_exists(o)], timeout=10)
