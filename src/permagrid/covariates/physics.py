@@ -14,7 +14,7 @@ from odc.geo.xr import xr_coords
 from permagrid.covariates.table import COVARIATES, Request
 from permagrid.covariates.traits import traits, traits_of
 from permagrid.errors import PermagridError
-from permagrid.physics.climate import Climate
+from permagrid.physics.climate import READS, Climate
 from permagrid.physics.laws import (
     RANGES,
     Law,
@@ -27,19 +27,6 @@ from permagrid.physics.laws import (
     ttop_law,
 )
 from permagrid.units import conversion
-
-_UNITS = {
-    "freezing_index": "degC day",
-    "thawing_index": "degC day",
-    "air_temperature": "degC",
-    "temperature_amplitude": "delta degC",
-    "warmest_quarter": "degC",
-    "coldest_quarter": "degC",
-    "snow_depth": "m",
-    "winter_precipitation": "mm",
-    "water_content": "1",
-}
-"""What a model reads -> the unit in which it reads it."""
 
 Faults = Callable[[Mapping[str, Any], Sequence[Path]], Iterator[str]]
 
@@ -331,13 +318,13 @@ def _made(request: Request, law: Law) -> xr.DataArray:
     faults = traits_of(covariate.method).faults
     for fault in faults(settings, ()) if faults is not None else ():
         raise PermagridError(f"covariate {covariate.name}: {fault}")
-    names = [name for name in _UNITS if settings.get(f"{name}_input") is not None]
+    names = [name for name in READS if settings.get(f"{name}_input") is not None]
     layers, conversions = [], []
     for name in names:
         other = settings[f"{name}_input"]
         layers.append(request.build(other, box).data)
         try:
-            conversions.append(conversion(request.others[other].unit, _UNITS[name]))
+            conversions.append(conversion(request.others[other].unit, READS[name]))
         except PermagridError as error:
             raise PermagridError(f"covariate {covariate.name}: {name}_input {other}: {error}") from error
     values = {

@@ -5,10 +5,10 @@ from typing import Literal
 
 from permagrid.errors import PermagridError
 from permagrid.learners.process_estimator import ProcessClassifier, ProcessRegressor
-from permagrid.learners.process_model import READS, Float, Process, check_covariates, parameters
+from permagrid.learners.process_model import Float, Process, check_covariates, parameters
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.traits import traits
-from permagrid.physics.climate import Climate, Columns
+from permagrid.physics.climate import READS, Climate, Columns
 from permagrid.physics.laws import Law, Values, frost_number_law, stefan_law, ttop_law
 
 Unit = Literal["cm", "m"]

@@ -5,10 +5,10 @@ from typing import Literal
 from permagrid.errors import PermagridError
 from permagrid.learners.process import LENGTHS, Scaled, Unit, check_snow, estimator_of
 from permagrid.learners.process_estimator import ProcessClassifier, ProcessRegressor
-from permagrid.learners.process_model import READS, Process, parameters
+from permagrid.learners.process_model import Process, parameters
 from permagrid.learners.setting import LEARNERS, Setting
 from permagrid.learners.traits import traits
-from permagrid.physics.climate import Climate
+from permagrid.physics.climate import READS, Climate
 from permagrid.physics.laws import Law, kudryavtsev_depth_law, kudryavtsev_temperature_law
 
 Output = Literal["temperature", "active_layer"]

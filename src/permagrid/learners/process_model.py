@@ -48,20 +48,6 @@ class Parameter:
         return self.low + place * (self.high - self.low)
 
 
-READS = {
-    "freezing_index": "degC day",
-    "thawing_index": "degC day",
-    "air_temperature": "degC",
-    "temperature_amplitude": "delta degC",
-    "warmest_quarter": "degC",
-    "coldest_quarter": "degC",
-    "snow_depth": "m",
-    "winter_precipitation": "mm",
-    "water_content": "1",
-}
-"""What process models read -> the unit in which they read it."""
-
-
 @dataclass(frozen=True)
 class Process:
     """A process model with the covariates and the parameters that a study gives it."""

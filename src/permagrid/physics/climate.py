@@ -11,6 +11,19 @@ from permagrid.physics.sinusoid import DegreeDays, Float, Wave, amplitude_of_qua
 Columns = Mapping[str, Float]
 """What a model reads, such as ``thawing_index`` -> its values, arrays of one shape."""
 
+READS = {
+    "freezing_index": "degC day",
+    "thawing_index": "degC day",
+    "air_temperature": "degC",
+    "temperature_amplitude": "delta degC",
+    "warmest_quarter": "degC",
+    "coldest_quarter": "degC",
+    "snow_depth": "m",
+    "winter_precipitation": "mm",
+    "water_content": "1",
+}
+"""What process models read -> the unit in which they read it."""
+
 
 @dataclass(frozen=True)
 class Climate:
