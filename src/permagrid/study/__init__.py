@@ -1,5 +1,6 @@
 """The study file: everything a scientist decides, read and checked for its form."""
 
+from permagrid.study.ensembles import Ensemble, Inventory
 from permagrid.study.expansion import CovariateSource
 from permagrid.study.file import Draft, draft, parse_study, read_draft, read_study
 from permagrid.study.learning import (
@@ -35,9 +36,11 @@ __all__ = [
     "CovariatePart",
     "CovariateSource",
     "Draft",
+    "Ensemble",
     "Finding",
     "FoldsPart",
     "Grid",
+    "Inventory",
     "Labels",
     "LearnerPart",
     "Location",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from permagrid.study.bases import Bounds, Depths, Keywords, Part, PlugIn, Region, Span, YearSpan
+from permagrid.study.ensembles import Ensemble, Inventory
 from permagrid.study.learning import LearnerPart, Validation
 
 
@@ -222,6 +223,10 @@ class Study(Part):
     sampling: Sampling = Sampling()
     learners: Annotated[tuple[LearnerPart, ...], Field(min_length=1)]
     validation: Validation
+    ensemble: Ensemble | None = None
+    """Learners joined into one distribution; none if left out."""
+    inventory: Inventory | None = None
+    """Totals over the map; none if left out."""
     products: Products
     references: tuple[Reference, ...] = ()
     truth: Truth | None = None

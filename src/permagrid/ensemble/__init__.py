@@ -1,0 +1,1 @@
+"""Room of the ensemble: several learners joined into one predictive distribution, and its members."""

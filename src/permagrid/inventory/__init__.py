@@ -1,0 +1,1 @@
+"""Room of the inventory: areas, totals and changes of maps, with correlated error."""
