@@ -1,11 +1,13 @@
 """Fixtures shared by all tests: the real data, where it is present, and a small virtual world."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from permagrid.world import write_world
+from unpainted import Unpainted
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +25,11 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a virtual world of 80 x 80 cells of 10 km, with planted faults."""
     folder = tmp_path_factory.mktemp("small") / "world"
     return write_world(folder, seed=7, size=80, resolution=10000.0, n_boreholes=80)
+
+
+@pytest.fixture(scope="module")
+def unpainted() -> Iterator[None]:
+    """Put the figures of reports together without painting them, in a module whose tests look at none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("permagrid.report.canvas.FigureCanvasAgg", Unpainted)
+        yield

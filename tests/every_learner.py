@@ -13,6 +13,7 @@ FEW: dict[str, dict[str, Any]] = {
     "gradient_boosting": {"max_iter": 20, "learning_rate": 0.2},
     "lightgbm": {"n_estimators": 20, "learning_rate": 0.2},
     "multilayer_perceptron": {"hidden": [4], "max_iter": 60, "alpha": 1.0},
+    "quantile_forest": {"n_estimators": 15},
     "random_forest": {"n_estimators": 15},
     "xgboost": {"n_estimators": 20, "learning_rate": 0.2},
 }

@@ -356,26 +356,29 @@ def fetch(ctx: click.Context, /, source: str | None, quiet: bool, **options: Any
 
 @main.command()
 @_OUT
+@click.option(
+    "--kind",
+    type=click.Choice(["region", "ground_ice"]),
+    default="region",
+    show_default=True,
+    help="A region whose climate changes, or a hemisphere with ground ice whose total is known.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--size", type=click.IntRange(16), default=300, show_default=True, help="Cells per side.")
-@click.option(
-    "--resolution", type=click.FloatRange(1.0), default=5000.0, show_default=True, help="Cell size [m]."
-)
-@click.option("--boreholes", type=click.IntRange(8), default=250, show_default=True, help="Borehole sites.")
-@click.option(
-    "--faults", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of faulty sites."
-)
-def world(out: Path, seed: int, size: int, resolution: float, boreholes: int, faults: float) -> None:
+@click.option("--size", type=click.IntRange(16), help="Cells per side of a region [300].")
+@click.option("--resolution", type=click.FloatRange(1.0), help="Cell size [m; 5000, of a hemisphere 25000].")
+@click.option("--boreholes", type=click.IntRange(8), help="Borehole sites [250, in a hemisphere 1178].")
+@click.option("--faults", type=click.FloatRange(0, 1), help="Share of faulty sites of a region [0.05].")
+def world(out: Path, kind: str, **given: Any) -> None:
     """Write a virtual permafrost world, with its truth, as the files that a user has.
 
     \b
     Example:
       permagrid world --out world --seed 7
+      permagrid world --kind ground_ice --out ice_world --seed 7
     """
-    from permagrid.world import write_world
+    from permagrid.world import write_kind
 
-    write_world(out, seed=seed, size=size, resolution=resolution, n_boreholes=boreholes, fault_share=faults)
-    click.echo(f"{out}: {size} x {size} cells of {resolution:g} m; files are listed in {out / 'README.txt'}")
+    click.echo(f"{write_kind(out, kind, **given)}; files are listed in {out / 'README.txt'}")
 
 
 if __name__ == "__main__":

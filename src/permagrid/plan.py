@@ -116,7 +116,9 @@ def show_plan(told: Plan) -> str:
         [
             *_aligned([heads, *rows, whole], pads),
             f"{maps.count} map{'s' * (maps.count != 1)} of {maps.cells:,} cells: "
-            f"{duration(maps.seconds)} of CPU time left for the target",
+            f"{duration(maps.seconds)} of CPU time left for the target"
+            if maps.count
+            else "no map, as the study has no grid",
             f"by the clock: about {duration(told.wall)}, on {cores} core{'s' * (cores != 1)}",
             *_BASIS,
         ]

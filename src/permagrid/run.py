@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from odc.geo.geobox import GeoBox
+
 from permagrid.check import accepted
 from permagrid.check.grid import geobox_of
 from permagrid.files import sha256_of
-from permagrid.progress import Steps
+from permagrid.progress import Advance, Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir, digest
 from permagrid.steps import applicability, evidence, files, layers, maps, scores, sites, summary
@@ -17,9 +19,12 @@ from permagrid.steps.code import code_digest
 from permagrid.steps.folds import domain_of, to_quote
 from permagrid.steps.importance import importance_of, weights_of
 from permagrid.steps.inputs import Hashes, covariates_of, input_files, predictors
-from permagrid.steps.start import started
+from permagrid.steps.learners import is_joined
+from permagrid.steps.start import Start, started
+from permagrid.steps.uncertainty import Uncertainty
 from permagrid.steps.versions import versions
 from permagrid.study import Study, resolved
+from permagrid.validation import Candidate
 
 _HOW_TO_REPEAT = "permagrid run study.resolved.yaml --data INPUTS --out OUT gives the same bytes"
 
@@ -130,17 +135,21 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
         learner = settled(study, ground, folder)
         quote = to_quote(list(comparison.folds), dict(comparison.distances))
 
+    uncertainty = None
+    if study.ensemble is not None:
+        with steps.step("ensemble") as advance:
+            uncertainty = Uncertainty.of(study, ground, comparison, folder, advance=advance)
+            comparison = uncertainty.comparison if uncertainty else comparison
+
     with steps.step("importance"):
         worth = importance_of(study, ground, learner, comparison, quote, folder)
 
-    with steps.step("maps") as advance:
-        canvas = maps.Canvas.of(cube, begun.stores.values(), block=job.block, workers=job.workers)
-        makers: list[layers.Maker] = [maps.TargetMaker(study, learner, ground, canvas)]
+    with steps.step("applicability" if study.is_tabular else "maps") as advance:
         weights = weights_of(worth, learner.covariates)
         belief = applicability.belief_of(study, ground, learner, comparison, weights, quote)
-        if belief is not None:
-            makers.append(applicability.BeliefMaker(study, ground, learner, belief, canvas))
-        made = layers.Atlas(study, geobox, folder, canvas.n_blocks).make(makers, advance)
+        intervals = uncertainty.intervals(belief, quote) if uncertainty else None
+        drawing = _Drawing(job, geobox, begun, ground)
+        made, inventory = drawing.made(learner, belief, uncertainty, (quote, intervals), advance)
 
     with steps.step("audit"):
         left = residuals(study, used["value"].to_numpy(float), comparison, quote)
@@ -164,8 +173,46 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
                 "importance": evidence.importance_list(worth),
                 "applicability": evidence.applicability_record(ground, belief, made),
                 "audit": evidence.audit_list(findings),
+                "intervals": intervals,
+                "inventory": inventory,
             },
         )
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """What maps are drawn from."""
+
+    job: _Run
+    geobox: GeoBox | None
+    begun: Start
+    ground: scores.Ground
+
+    def made(
+        self,
+        learner: Candidate,
+        belief: applicability.Belief | None,
+        uncertainty: Uncertainty | None,
+        told: tuple[str, dict[str, Any] | None],
+        advance: Advance,
+    ) -> tuple[list[layers.Map], dict[str, Any] | None]:
+        """Return the maps, written, and the totals over them; none where the study has no grid."""
+        job, study, folder = self.job, self.job.study, self.job.folder
+        if self.geobox is None:
+            folder.forget("maps", set())
+            return [], None
+        begun, ground = self.begun, self.ground
+        canvas = maps.Canvas.of(begun.cube, begun.stores.values(), block=job.block, workers=job.workers)
+        makers: list[layers.Maker] = []
+        if not is_joined(study):
+            makers.append(maps.TargetMaker(study, learner, ground, canvas))
+        joined = uncertainty.makers(canvas, self.geobox, *told) if uncertainty else None
+        if joined is not None:
+            makers += joined.all()
+        if belief is not None:
+            makers.append(applicability.BeliefMaker(study, ground, learner, belief, canvas))
+        made = layers.Atlas(study, self.geobox, folder, canvas.n_blocks).make(makers, advance)
+        return made, joined.inventory(made, advance) if joined else None
 
 
 def _report(job: _Run, record: dict[str, Any], outcome: summary.Outcome) -> None:

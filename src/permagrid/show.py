@@ -67,10 +67,11 @@ def _lines(summary: dict[str, Any], folder: Path) -> list[str]:
         if item["rmse"] is not None
     ]
     count = len(summary["products"])
+    found = [f"{count} map{'s' * (count != 1)} in {folder / 'maps'}"] if count else []
     kept = [f"{n} {kind}" for kind, n in summary.get("reused", {}).items() if n]
     if kept:
         lines.append(f"taken over from the run before: {', '.join(kept)}")
-    lines += [f"{count} map{'s' * (count != 1)} in {folder / 'maps'}", f"report: {folder / 'report.html'}"]
+    lines += [*found, f"report: {folder / 'report.html'}"]
     return lines
 
 
@@ -84,10 +85,9 @@ def _card_lines(summary: dict[str, Any]) -> list[str]:
         ]
         chosen = next(row for row in mine if row["folds"] == quote["folds"])
         chosen = chosen | ({"rmse_interval": quote["rmse_interval"]} if "rmse_interval" in quote else {})
-        distance = f"W {quote['wasserstein_km']:.4g} km"
-        lines.append(
-            f"to quote: {_main_score(chosen)}, {quote['learner']}, folds {quote['folds']}, {distance}"
-        )
+        near = quote["wasserstein_km"]
+        distance = "" if near is None else f", W {near:.4g} km"
+        lines.append(f"to quote: {_main_score(chosen)}, {quote['learner']}, folds {quote['folds']}{distance}")
         lines += [
             f"not to quote: {_main_score(row)}, the same learner under {row['folds']} folds, which flatter"
             for row in mine

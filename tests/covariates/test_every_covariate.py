@@ -48,6 +48,9 @@ SPECIFICATIONS = (
     Covariate("zonal_anomaly", "zonal_anomaly", "delta degC", {"path": "zones.csv"}, years=(1980, 2019)),
     Covariate("sum_of", "sum_of", "degC", {"inputs": ["bio1", "zonal_anomaly"]}),
     Covariate("filled", "filled", "1", {"input": "ndvi", "distance": 60_000.0}),
+    Covariate(
+        "class_values", "class_values", "%", {"input": "geology", "values": {1: 5.0, 3: 20.0}, "other": 0.0}
+    ),
     Covariate("observation", "observation", "m", {"column": "depth", "at": 10.0}),
     *CLIMATE,
     *SCENES,

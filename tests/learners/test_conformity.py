@@ -15,6 +15,7 @@ from permagrid.learners.discriminant import Discriminant
 from permagrid.learners.gaussian_process import GaussianProcess
 from permagrid.learners.network import NetworkClassifier, NetworkRegressor
 from permagrid.learners.platt import PlattScaled
+from permagrid.learners.quantile_forest import QuantileForest
 from permagrid.learners.support_vectors import RowWiseLinearSVC, RowWiseSVR, ScaledTarget
 
 TWICE = "check_sample_weight_equivalence_on_dense_data"
@@ -31,6 +32,7 @@ CASES = {
     "network of values": (NetworkRegressor(alpha=0.1, max_iter=100), SEARCHED),
     "network of classes": (NetworkClassifier(alpha=0.1, max_iter=100), SEARCHED),
     "Gaussian process": (GaussianProcess(), {TWICE: "two rows say more of the noise than one of weight 2"}),
+    "quantile forest": (QuantileForest(n_estimators=5, min_samples_leaf=1), {TWICE: "rows are drawn"}),
     "LightGBM values": (LightGBMRegressor(n_estimators=10), {TWICE: "leaves count rows"}),
     "LightGBM classes": (
         LightGBMClassifier({"min_data_in_leaf": 1}, n_estimators=10),

@@ -43,7 +43,7 @@ def test_all_of_them_are_there():
         "support_vectors", "xgboost",
     }  # fmt: skip
     classes = {"linear_discriminant", "logistic_regression", "naive_bayes", "quadratic_discriminant"}
-    values = {"gaussian_process", "ridge"}
+    values = {"gaussian_process", "quantile_forest", "ridge"}
     general = {name for name in LEARNERS if not traits_of(name).by_name}
     assert general == both | classes | values
     assert {name for name in general if traits_of(name).tasks == ("class",)} == classes
@@ -111,6 +111,7 @@ def test_another_seed_is_another_draw_and_nothing_else_is_drawn(name):
     fresh, _ = problem(None, seed=6)
     one, two = (predicted(name, task, X, y, seed=seed)[1](fresh) for seed in (0, 1))
     drawn = {"random_forest", "extra_trees", "adaboost", "multilayer_perceptron", "gaussian_process"}
+    drawn |= {"quantile_forest"}
     assert (one.tobytes() != two.tobytes()) == (name in drawn) or name == "decision_tree"
 
 
@@ -263,6 +264,8 @@ def test_an_unknown_learner_and_an_unknown_keyword_are_named():
         ("random_forest", "value", {"max_features": 0.0}, "max_features is a share above 0 to 1, found 0"),
         ("random_forest", "value", {"class_weight": "balanced"}, "class_weight is for classes"),
         ("extra_trees", "class", {"min_samples_leaf": 0}, "min_samples_leaf must be at least 1, found 0"),
+        ("quantile_forest", "value", {"n_estimators": 0}, "n_estimators must be at least 1, found 0"),
+        ("quantile_forest", "value", {"max_features": 2}, "max_features is a share above 0 to 1, found 2"),
         ("decision_tree", "value", {"ccp_alpha": -1.0}, "ccp_alpha must be at least 0, found -1"),
         ("adaboost", "value", {"learning_rate": 0.0}, "learning_rate must be above 0, found 0"),
         ("gradient_boosting", "value", {"learning_rate": -0.1}, "learning_rate must be at least 1e-09"),

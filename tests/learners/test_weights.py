@@ -19,6 +19,7 @@ NOT_TWICE = {
     "gaussian_process": "two rows say more of the noise than one of twice the weight",
     "lightgbm": "bins and leaves count rows",
     "linear_support_vectors": "folds of the sigmoid are drawn",
+    "quantile_forest": "rows are drawn",
     "random_forest": "rows are drawn",
     "support_vectors": "folds of the sigmoid are drawn",
     "gradient_boosting": "bins and leaves count rows",
@@ -75,7 +76,7 @@ def test_rows_of_great_weight_are_followed(name, task, n_classes):
     y = np.where(odd, -y, y)
     if n_classes is not None:
         y = np.digitize(y, np.linspace(-0.7, 0.7, n_classes - 1)).astype(float)
-    more = {"min_samples_leaf": 10} if name in ("decision_tree", "random_forest", "extra_trees") else {}
+    more = {"min_samples_leaf": 10} if name.endswith(("_tree", "_trees", "_forest")) else {}
     more |= {"search_rows": 160} if name == "gaussian_process" else {}
     even, uneven = (fitted(name, task, X, y, np.where(which, 1.0, 0.02), **more)(X) for which in (~odd, odd))
     if task == "value":
@@ -88,7 +89,7 @@ def test_rows_of_great_weight_are_followed(name, task, n_classes):
 
 @pytest.mark.parametrize(("name", "task", "n_classes"), WEIGHED)
 def test_equal_weights_are_none(name, task, n_classes):
-    if name == "random_forest":
+    if name in ("random_forest", "quantile_forest"):
         pytest.skip("rows are drawn in another way where they have weights")
     X, y = problem(n_classes)
     weighed, plain = fitted(name, task, X, y, np.ones(len(X))), fitted(name, task, X, y)

@@ -43,6 +43,8 @@ def position_as_covariate(evidence: Evidence, *, same: float = 0.999) -> Iterato
         )
     if len(evidence.sites) < _FEWEST_SITES:
         return
+    if not np.isfinite(evidence.training[["longitude", "latitude"]].to_numpy(float)).all():
+        return
     coordinates = _coordinates(evidence.values("longitude"), evidence.values("latitude"))
     for covariate in evidence.predictors:
         if covariate.name in stated or covariate.kind == "class":

@@ -73,6 +73,8 @@ def _range_of(evidence: Evidence) -> tuple[float, str]:
     known = evidence.correlation_range
     if known is not None and np.isfinite(known):
         return known, f"residuals hang together over {kilometres(known)}"
+    if not np.isfinite(evidence.training[["longitude", "latitude"]].to_numpy(float)).all():
+        return 0.0, "nothing is known of where they lie"
     left = evidence.training[["site_group", "longitude", "latitude"]].assign(left=residuals(evidence))
     means = left.groupby("site_group", sort=True).agg(
         {"longitude": "first", "latitude": "first", "left": "mean"}

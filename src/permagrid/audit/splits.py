@@ -110,6 +110,8 @@ def neighbours_across_folds(evidence: Evidence, *, many: float = 0.1) -> Iterato
     if distance <= 0.0 or not evidence.folds:
         return
     points = points_of(evidence.values("longitude"), evidence.values("latitude"))
+    if not np.isfinite(points).all():
+        return
     found = {
         scheme.name: _counted(scheme, lambda train, test: beside(points[test], points[train], distance))
         for scheme in evidence.folds

@@ -101,9 +101,10 @@ def _judged(read: Draft, root: Path, *, data: bool) -> Iterator[Finding]:
     if "covariates" in usable:
         looked = list(covariate_rasters(study, root, grid="grid" in sound, epochs="epochs" in sound))
         yield from looked
-        if sound >= {"covariates", "grid", "epochs"}:
+        geobox = geobox_of(study) if sound >= {"covariates", "grid", "epochs"} else None
+        if geobox is not None:
             told = {int(f.location[1]) for f in (*missing, *looked) if f.location[0] == "covariates"}
-            yield from build_faults(study, root, geobox_of(study), told=told)
+            yield from build_faults(study, root, geobox, told=told)
     yield from other_rasters(study, root, grid="grid" in sound)
     if "sites" in usable:
         tables = Tables(study, root, grid="grid" in sound)

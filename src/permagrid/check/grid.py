@@ -8,14 +8,14 @@ from pyproj.exceptions import CRSError
 
 from permagrid.errors import PermagridError
 from permagrid.grid import make_geobox
-from permagrid.study import Finding, Study
+from permagrid.study import Finding, Grid, Study
 
 _LARGEST_GRID = 4_000_000_000
 _COARSEST_DEGREES = 10.0
 
 
-def geobox_of(study: Study) -> GeoBox:
-    """Return the grid of a study.
+def geobox_of(study: Study) -> GeoBox | None:
+    """Return the grid of a study, or None where it is of a table.
 
     Raises
     ------
@@ -23,6 +23,10 @@ def geobox_of(study: Study) -> GeoBox:
         As `make_geobox`.
     """
     grid = study.grid
+    return None if grid is None else _made(grid)
+
+
+def _made(grid: Grid) -> GeoBox:
     return make_geobox(grid.crs, grid.resolution, bounds=grid.bounds, region=grid.region)
 
 
@@ -32,8 +36,10 @@ def sound_geobox(study: Study) -> GeoBox | None:
 
 
 def grid_faults(study: Study) -> Iterator[Finding]:
-    """Yield what is wrong with the grid of a study."""
+    """Yield what is wrong with the grid of a study; nothing where it has none."""
     grid = study.grid
+    if grid is None:
+        return
     try:
         crs = CRS.from_user_input(grid.crs)
     except CRSError:
@@ -52,7 +58,7 @@ def grid_faults(study: Study) -> Iterator[Finding]:
         )
         return
     try:
-        rows, columns = geobox_of(study).shape
+        rows, columns = _made(grid).shape
     except PermagridError as error:
         yield Finding(("grid",), str(error).removeprefix("grid: "))
         return

@@ -12,6 +12,7 @@ from permagrid.check.files import is_there
 from permagrid.check.folds import inner_faults
 from permagrid.check.grid import sound_geobox
 from permagrid.check.named import named
+from permagrid.check.tabular import column_faults, has_places, of_places, place_faults
 from permagrid.covariates import COVARIATES
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, cells_of, inside_region
@@ -22,6 +23,7 @@ from permagrid.steps.folds import fold_schemes, looks_at_the_map
 from permagrid.steps.inputs import covariates_of, source_files
 from permagrid.steps.learners import inner_folds
 from permagrid.steps.sites import read_sources, reduce_observations
+from permagrid.steps.tabular import rows_of
 from permagrid.study import Finding, Location, SourceTable, Study
 from permagrid.units import conversion, implausible
 from permagrid.validation import FOLDS
@@ -72,8 +74,9 @@ class Tables:
             self._rows.append(rows)
         stated = str(source.keywords.get("unit") or "")
         yield from _units(location, self._root / source.path, rows, stated)
-        if keep and self._geobox is not None:
-            region = self._study.sites.region or self._study.grid.region
+        grid = self._study.grid
+        if keep and self._geobox is not None and grid is not None:
+            region = self._study.sites.region or grid.region
             yield from _positions(location, self._root / source.path, rows, self._geobox, region)
 
     def left_to_learn_from(self, sound: frozenset[str]) -> Iterator[Finding]:
@@ -87,19 +90,21 @@ class Tables:
         study = self._study
         if not sound >= {"target", "epochs", "grid"}:
             return
-        if len(self._rows) < len(study.sites.sources) or self._geobox is None:
+        if len(self._rows) < len(study.sites.sources) or (self._geobox is None and not study.is_tabular):
             return
         rows = gpd.GeoDataFrame(pd.concat(self._rows, ignore_index=True), crs="EPSG:4326")
+        if study.is_tabular:
+            yield from place_faults(study, rows)
         rows = self._inside(rows)
         if rows.empty:
             return
         try:
-            reduced = reduce_observations(rows.assign(kept=True), study, self._root)
+            reduced = self._reduced(rows.assign(kept=True))
         except PermagridError as error:
             yield Finding(("sites", "sources"), str(error))
             return
         if "covariates" in sound:
-            yield from _columns(study, reduced)
+            yield from (column_faults if study.is_tabular else _columns)(study, reduced)
         used = reduced[reduced["limit"] == "exact"].reset_index(drop=True)
         if used.empty:
             yield Finding(
@@ -120,9 +125,16 @@ class Tables:
         if "validation" in sound:
             yield from _validation(study, valid, self._root)
 
+    def _reduced(self, rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        if self._study.is_tabular:
+            return rows_of(rows, self._study)
+        return reduce_observations(rows, self._study, self._root)
+
     def _inside(self, rows: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         longitude, latitude = rows["longitude"].to_numpy(float), rows["latitude"].to_numpy(float)
-        keep = np.zeros(len(rows), dtype=bool)
+        if self._study.is_tabular and not has_places(rows):
+            return rows
+        keep = np.full(len(rows), self._study.is_tabular)
         if self._geobox is not None:
             keep = _inside(self._geobox, longitude, latitude)
         if self._study.sites.region is not None:
@@ -210,6 +222,9 @@ def _columns(study: Study, reduced: gpd.GeoDataFrame) -> Iterator[Finding]:
 
 def _classes(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
     found = sorted(valid["value"].unique())
+    broken = [value for value in found if value != round(value)]
+    if study.target.kind == "class" and broken:
+        yield Finding(("target", "kind"), f"is class, but values such as {broken[0]:g} are no codes")
     if study.target.kind == "class" and len(found) < 2:
         yield Finding(
             ("sites", "sources"),
@@ -235,6 +250,8 @@ def _validation(study: Study, valid: gpd.GeoDataFrame, root: Path) -> Iterator[F
         for index, folds in enumerate(study.validation.folds):
             if looks_at_the_map(folds) or list(named(FOLDS, (), folds.method, folds.keywords)):
                 continue
+            if of_places(folds) and not has_places(part):
+                continue
             if isinstance(path := folds.keywords.get("path"), str) and not is_there(root / path):
                 continue
             alone = study.validation.model_copy(update={"folds": (folds,)})
@@ -252,6 +269,8 @@ def _inner(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
     choosing = any(part.search or part.selection for part in study.learners)
     known = not list(named(FOLDS, (), inner.method, inner.keywords))
     if not choosing or looks_at_the_map(inner) or not known or list(inner_faults(inner)):
+        return
+    if of_places(inner) and not has_places(valid):
         return
     folds, why = inner_folds(study).made(valid)
     if folds is None:

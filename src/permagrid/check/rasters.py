@@ -155,7 +155,7 @@ def other_rasters(study: Study, root: Path, *, grid: bool) -> Iterator[Finding]:
         Whether the grid of the study is sound.
     """
     geobox = sound_geobox(study) if grid else None
-    if grid and study.grid.mask is not None:
+    if grid and study.grid is not None and study.grid.mask is not None:
         mask = study.grid.mask
         yield from _map(("grid", "mask", "path"), root / mask.path, geobox, crs=mask.crs)
     for index, reference in enumerate(study.references):

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from permagrid.check.choices import choice_faults
 from permagrid.check.covariates import covariate_faults, input_faults, year_faults
+from permagrid.check.ensembles import ensemble_faults, inventory_faults
 from permagrid.check.folds import fold_faults
 from permagrid.check.grid import grid_faults
 from permagrid.check.learner_units import learner_unit_faults
 from permagrid.check.named import named
+from permagrid.check.tabular import observation_faults, tabular_faults
 from permagrid.errors import PermagridError, did_you_mean
 from permagrid.learners import LEARNERS, build_learner
 from permagrid.sites.quality import QUALITY
 from permagrid.sites.readers import READERS
-from permagrid.sites.table import COLUMNS, VARIABLES
+from permagrid.sites.table import CLASSES, COLUMNS, VARIABLES
 from permagrid.steps.inputs import predictors
 from permagrid.steps.learners import grouped_part
 from permagrid.steps.maps import PROBABILITY, map_variables
@@ -64,7 +66,7 @@ def _target(study: Study) -> Iterator[Finding]:
             f"{target.variable} is mapped in {held!r}, not in {target.unit!r}; a table in another unit is "
             "converted by the keyword unit of its reader",
         )
-    kind = "class" if target.variable == PRESENCE else "value"
+    kind = "class" if target.variable in CLASSES else "value"
     if target.kind != kind:
         yield Finding(("target", "kind"), f"{target.variable} is a {kind}, not a {target.kind}")
 
@@ -97,6 +99,8 @@ def _compared(study: Study) -> Iterator[Finding]:
 
 def _labels(study: Study) -> Iterator[Finding]:
     labels, is_presence = study.sites.labels, study.target.variable == PRESENCE
+    if study.is_tabular:
+        return
     if labels is None and is_presence:
         yield Finding(
             ("sites", "labels"),
@@ -194,10 +198,11 @@ def _groups(study: Study) -> Iterator[Finding]:
 
 def _spatial_folds(study: Study) -> Iterator[Finding]:
     if all(part.method in ("random", "holdout", "epoch") for part in study.validation.folds):
+        others = "{method: site}" if study.is_tabular else "{method: site} or {method: block, size: 500000}"
         yield Finding(
             ("validation", "folds"),
-            "random folds never stand alone, as they flatter a map; add {method: site} or "
-            "{method: block, size: 500000}",
+            f"random folds never stand alone, as they flatter a {'table' if study.is_tabular else 'map'}; "
+            f"add {others}",
         )
 
 
@@ -215,6 +220,8 @@ def _subsets(study: Study) -> Iterator[Finding]:
 
 def _products(study: Study) -> Iterator[Finding]:
     learners = [part.label for part in study.learners]
+    if study.ensemble is not None:
+        learners.append(study.ensemble.label)
     chosen = study.products.learner
     if chosen not in learners and all(part.name in LEARNERS for part in study.learners):
         yield Finding(
@@ -249,6 +256,8 @@ RULES: tuple[Rule, ...] = (
     _rule(_target, whole="target"),
     _rule(_epochs, usable="epochs"),
     _rule(grid_faults, whole="grid"),
+    _rule(tabular_faults, whole="grid epochs sites covariates sampling validation products inventory"),
+    _rule(observation_faults, whole="grid", usable="covariates"),
     _rule(_readers, usable="sites"),
     _rule(_quality, usable="sites"),
     _rule(_compared, whole="covariates", usable="sites"),
@@ -265,7 +274,9 @@ RULES: tuple[Rule, ...] = (
     _rule(_groups, whole="covariates learners products", usable="validation"),
     _rule(_spatial_folds, whole="validation"),
     _rule(_subsets, usable="validation"),
-    _rule(_products, whole="learners", usable="products"),
+    _rule(ensemble_faults, whole="learners target ensemble"),
+    _rule(inventory_faults, whole="covariates ensemble grid inventory target"),
+    _rule(_products, whole="learners ensemble", usable="products"),
     _rule(_mapped, whole="target", usable="products"),
     _rule(_references, whole="epochs", usable="references"),
 )

@@ -1,7 +1,8 @@
-"""Covariates made of others cell by cell: their mean, their difference."""
+"""Covariates made of others cell by cell: their mean, their difference, what their classes stand for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import xarray as xr
 
 from permagrid.covariates.table import COVARIATES, Request
@@ -73,6 +74,43 @@ def _step(request: Request, unit: str) -> float:
             f"{request.covariate.unit!r}; set unit: {fitting}"
         )
     return factor / own
+
+
+@COVARIATES.register
+@traits(rasters=False)
+def class_values(
+    request: Request, *, input: str, values: Mapping[int, float], other: float | None = None
+) -> xr.DataArray:
+    """Return the value that each class of another covariate stands for, such as 0.7 for "50-90 %".
+
+    Parameters
+    ----------
+    request
+        Grid, epoch and root folder.
+    input
+        Covariate of kind class.
+    values
+        Code -> value [unit of the covariate], such as ``{1: 0.95, 2: 0.7}``.
+    other
+        Value of all other codes; they are nodata if left out.
+
+    Raises
+    ------
+    PermagridError
+        If the input is unknown or not of classes, or no code has a value.
+    """
+    name = request.covariate.name
+    if not values:
+        raise PermagridError(f"covariate {name}: values gives no code a value")
+    classes = request.build(input, request.geobox)
+    if request.others[input].kind != "class":
+        raise PermagridError(f"covariate {name}: input {input!r} has no classes; it must be of kind class")
+    found = xr.full_like(classes, np.nan) if other is None else xr.full_like(classes, other)
+    found = found.where(classes.notnull())
+    for code, value in values.items():
+        # YAML keeps codes as numbers, JSON as texts.
+        found = found.where(classes != float(code), value)
+    return found.astype("float32")
 
 
 def _in_unit(request: Request, name: str, unit: str) -> xr.DataArray:

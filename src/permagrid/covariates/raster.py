@@ -1,6 +1,6 @@
 """Covariates read from rasters: one file, one per year or epoch, or a time axis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -172,7 +172,9 @@ def sum_of(request: Request, *, inputs: Sequence[str]) -> xr.DataArray:
 
 @COVARIATES.register
 @traits(rasters=False)
-def observation(request: Request, *, column: str, at: float) -> xr.DataArray:
+def observation(
+    request: Request, *, column: str, at: float | None = None, codes: Mapping[str, int] | None = None
+) -> xr.DataArray:
     """Return a covariate that belongs to the observation, such as the depth of the sensor.
 
     Parameters
@@ -182,9 +184,21 @@ def observation(request: Request, *, column: str, at: float) -> xr.DataArray:
     column
         Column of the site table whose value it is at sites.
     at
-        The constant that it is in maps [unit of the covariate].
+        The constant that it is in maps [unit of the covariate]; only a study without grid goes without.
+    codes
+        Text in the column -> class code, in a study without grid; 1, 2, ... in alphabetical order if left
+        out.
+
+    Raises
+    ------
+    PermagridError
+        If maps are to be made and `at` is not given.
     """
-    del column
+    del column, codes
+    if at is None:
+        raise PermagridError(
+            f"covariate {request.covariate.name}: observation needs the keyword 'at', its value in maps"
+        )
     return pointwise(request.geobox, lambda longitude, _: np.full(longitude.shape, at), whole=request.whole)
 
 

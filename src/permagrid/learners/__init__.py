@@ -13,6 +13,7 @@ from permagrid.learners import (
     process,
     process_kudryavtsev,
     process_residual,
+    quantile_forest,
     support_vectors,
     trees,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "process",
     "process_kudryavtsev",
     "process_residual",
+    "quantile_forest",
     "scaled",
     "support_vectors",
     "traits",

@@ -1,6 +1,6 @@
 """A pipeline whose every step takes the weights of the rows, and that spreads directions over columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,17 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import has_fit_parameter
 
 from permagrid.errors import PermagridError
 
 DIRECTIONS = "monotonic_cst"
 """The parameter by which estimators of scikit-learn are told the directions of their columns."""
+
+
+def _last_knows(method: str) -> Callable[[Any], bool]:
+    return lambda chain: hasattr(chain.steps[-1][1], method)
 
 
 class Chain(Pipeline):  # type: ignore[misc]
@@ -77,6 +82,24 @@ class Chain(Pipeline):  # type: ignore[misc]
             }
         super().fit(rows, y, **parameters)
         return self
+
+    @available_if(_last_knows("predict_quantiles"))  # type: ignore[untyped-decorator]
+    def predict_quantiles(
+        self, X: NDArray[np.float64], levels: Sequence[float] | NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return quantiles of predictions, shape ``(n, levels)``, where the last step knows them."""
+        return np.asarray(self.steps[-1][1].predict_quantiles(self._transformed(X), levels))
+
+    @available_if(_last_knows("predict_cdf"))  # type: ignore[untyped-decorator]
+    def predict_cdf(self, X: NDArray[np.float64], values: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return probabilities that the target is not above a value, where the last step knows them."""
+        return np.asarray(self.steps[-1][1].predict_cdf(self._transformed(X), values))
+
+    def _transformed(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        rows = np.asarray(X, dtype=float)
+        for _, step in self.steps[:-1]:
+            rows = step.transform(rows)
+        return rows
 
     def _spread(self, rows: NDArray[np.float64], y: NDArray[np.float64]) -> list[int]:
         classes = len(np.unique(y))

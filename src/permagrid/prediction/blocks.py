@@ -113,33 +113,66 @@ class _Job(NamedTuple):
     known: Mapping[str, Float]
 
 
-def _predict_block(job: _Job, window: Window) -> Block:
-    layers = [job.stack[name].data[window] for name in job.covariates]
+class Cells(NamedTuple):
+    """The cells of a part of the map that can be predicted."""
+
+    rows: NDArray[np.float32]
+    """Their covariates, shape ``(n, covariates)``."""
+    places: NDArray[np.int_]
+    """Where they are among all cells of the part, counted row by row, shape ``(n,)``."""
+    shape: tuple[int, int]
+    """Rows and columns of the part."""
+    unseen: int
+    """Cells that were left out because of a class unknown to the learner."""
+    unseen_classes: Mapping[tuple[str, float], int]
+    """Covariate and class -> cells among those."""
+
+
+def read_cells(
+    stack: xr.Dataset, covariates: Sequence[str], window: Window, known: Mapping[str, Float] | None = None
+) -> Cells:
+    """Return the cells of a part of a stack that have all covariates, and no class that is unknown.
+
+    Parameters
+    ----------
+    stack, covariates, known
+        As in `predict_blocks`.
+    window
+        Rows and columns of the part.
+    """
+    layers = [stack[name].data[window] for name in covariates]
     read = [np.asarray(x.compute(scheduler="synchronous") if hasattr(x, "compute") else x) for x in layers]
     values = np.stack([layer.ravel() for layer in read], axis=1)
     complete = np.flatnonzero(np.isfinite(values).all(axis=1))
-    unseen, unseen_classes = _unseen(values[complete], job)
+    unseen, unseen_classes = _unseen(values[complete], covariates, known or {})
     valid = complete[~unseen]
+    return Cells(values[valid], valid, read[0].shape, int(unseen.sum()), unseen_classes)
+
+
+def _predict_block(job: _Job, window: Window) -> Block:
+    cells = read_cells(job.stack, job.covariates, window, job.known)
     chunks: list[Float] = []
-    for start in range(0, len(valid), _ROWS_AT_A_TIME):
-        rows = values[valid[start : start + _ROWS_AT_A_TIME]].astype(float)
+    for start in range(0, len(cells.places), _ROWS_AT_A_TIME):
+        rows = cells.rows[start : start + _ROWS_AT_A_TIME].astype(float)
         chunks.append(np.atleast_2d(job.predict(rows).T).T)
-    out = np.full((job.outputs, len(values)), np.nan, dtype="float32")
+    out = np.full((job.outputs, cells.shape[0] * cells.shape[1]), np.nan, dtype="float32")
     clipped = 0
     if chunks:
         predicted = np.concatenate(chunks)
         bounded = np.clip(predicted, *job.valid_range)
         clipped = int(((bounded < predicted) | (bounded > predicted)).any(axis=1).sum())
-        out[:, valid] = bounded.T
-    shaped = out.reshape(job.outputs, *read[0].shape)
-    return Block(window, shaped, len(valid), clipped, int(unseen.sum()), unseen_classes)
+        out[:, cells.places] = bounded.T
+    shaped = out.reshape(job.outputs, *cells.shape)
+    return Block(window, shaped, len(cells.places), clipped, cells.unseen, cells.unseen_classes)
 
 
-def _unseen(rows: NDArray[np.float32], job: _Job) -> tuple[NDArray[np.bool_], dict[tuple[str, float], int]]:
+def _unseen(
+    rows: NDArray[np.float32], covariates: Sequence[str], known: Mapping[str, Float]
+) -> tuple[NDArray[np.bool_], dict[tuple[str, float], int]]:
     """Return which rows have a class that was not trained on, and how many have each of those."""
     unseen, counts = np.zeros(len(rows), dtype=bool), dict[tuple[str, float], int]()
-    for name, codes in job.known.items():
-        column = rows[:, job.covariates.index(name)]
+    for name, codes in known.items():
+        column = rows[:, covariates.index(name)]
         strange = ~np.isin(column, codes)
         found, cells = np.unique(column[strange], return_counts=True)
         counts |= {(name, float(code)): int(n) for code, n in zip(found, cells, strict=True)}

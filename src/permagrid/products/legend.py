@@ -2,8 +2,9 @@
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from permagrid.errors import PermagridError
@@ -121,6 +122,8 @@ _UNCERTAINTY_WORDS = {
     "interval_width": "width of the prediction interval",
     "expected_error": "expected error",
 }
+_INTERVAL_END = re.compile(r"^(?P<of>.+)_(?P<end>lower|upper)_(?P<percent>\d+(_\d+)?)$")
+"""Names of the ends of prediction intervals, such as ``active_layer_thickness_lower_95``."""
 _UNCERTAINTY_TOP = {"degC": 3.0, "K": 3.0, "cm": 100.0, "m": 1.0, "%": 30.0, "1": 0.5}
 
 
@@ -178,6 +181,38 @@ LEGENDS: dict[str, Legend] = {
                 LegendStop(1.0, "#1b2f72", "90–100 %: continuous"),
             ),
             "permafrost_area_fraction",
+        ),
+        Legend(
+            "permafrost_zone",
+            "Permafrost zone",
+            "1",
+            "classes",
+            (
+                LegendStop(0, "#e9d8a6", "no permafrost"),
+                LegendStop(1, "#f3eee3", "isolated"),
+                LegendStop(2, "#a9cbdc", "sporadic"),
+                LegendStop(3, "#4b8dbd", "discontinuous"),
+                LegendStop(4, "#1b2f72", "continuous"),
+            ),
+        ),
+        Legend(
+            "visible_ice_class",
+            "Visible ice",
+            "1",
+            "classes",
+            (
+                LegendStop(0, "#e9d8a6", "none"),
+                LegendStop(1, "#a8cee1", "low"),
+                LegendStop(2, "#3d82b8", "medium to high"),
+                LegendStop(3, "#203479", "high"),
+            ),
+        ),
+        Legend(
+            "excess_ice_content",
+            "Excess ice content",
+            "%",
+            "continuous",
+            _spread(0, 100, _ICE),
         ),
         Legend(
             "volumetric_ice_content",
@@ -247,6 +282,11 @@ def legend_for(variable: str, *, unit: str, valid_range: tuple[float, float] | N
     known = LEGENDS.get(variable)
     if known is not None and known.unit == unit:
         return known
+    end = _INTERVAL_END.match(variable)
+    if end is not None:
+        of = legend_for(end["of"], unit=unit, valid_range=valid_range)
+        words = f"{of.title}: {end['end']} end of the {end['percent'].replace('_', '.')} % interval"
+        return replace(of, variable=variable, title=words)
     for ending, words in _UNCERTAINTY_WORDS.items():
         if variable.endswith(ending):
             of = variable.removesuffix(ending).rstrip("_")

@@ -14,7 +14,7 @@ from permagrid.report.applicability_figures import (
 from permagrid.report.canvas import capitalised, words
 from permagrid.report.fold_names import fold_phrase
 from permagrid.report.map_figures import epoch_maps_figure
-from permagrid.report.map_sections import MapLayer, is_virtual, map_years, variable_legend
+from permagrid.report.map_sections import MapLayer, is_virtual, makes_maps, map_years, variable_legend
 from permagrid.report.page import Card, Cell, Folded, Grid, Part, Picture, Section, all_of, number, table
 from permagrid.report.raster import read_map
 
@@ -73,9 +73,11 @@ def applicability_section(
         ),
     ]
     folded = [*_every_epoch(beside, study), *_weights(told)]
-    text = (*_text(told), *range_sentences(summary))
+    maps = makes_maps(summary)
+    text = (*(_text(told) if maps else _text_of_a_table(told)), *range_sentences(summary))
     part = Part(text=text, figures=tuple(figures), tables=_shares(told), folded=tuple(folded))
-    return Section("applicability", "Where the map may be believed", (part,))
+    title = "Where the map may be believed" if maps else "What may be predicted from these rows"
+    return Section("applicability", title, (part,))
 
 
 def applicability_cards(summary: Mapping[str, Any]) -> list[Card]:
@@ -152,6 +154,19 @@ def _text(told: Mapping[str, Any]) -> tuple[str, ...]:
         "doi:10.5194/gmd-18-10185-2025).",
         "The scores of this report speak for cells inside only. The expected error is that of a prediction, "
         "known as far as tested rows reach, and it holds the errors of observations as well.",
+    )
+
+
+def _text_of_a_table(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what nearness is where rows are predicted and no map is made."""
+    folds = f", here {fold_phrase(str(told['folds']))}" if told.get("folds") else ""
+    return (
+        "The dissimilarity index of a row is the distance of its covariates to those of the nearest row that "
+        "trains, each covariate weighted by its importance, over the mean distance between training rows "
+        f"({number(float(told['mean_distance']))}). The largest that is no outlier among "
+        f"{number(int(told['n_training']))} rows, each compared with the rows of other folds{folds}, is "
+        f"{number(float(told['threshold']))}: no score of this report speaks for rows that are less like "
+        "these (Meyer and Pebesma 2021, doi:10.1111/2041-210X.13650).",
     )
 
 

@@ -69,7 +69,13 @@ _STYLE: dict[Any, Any] = {
     "image.interpolation": "nearest",
 }
 
-_SPELLED = {"adaboost": "AdaBoost", "lightgbm": "LightGBM", "ttop": "TTOP", "xgboost": "XGBoost"}
+_SPELLED = {
+    "adaboost": "AdaBoost",
+    "bma": "BMA",
+    "lightgbm": "LightGBM",
+    "ttop": "TTOP",
+    "xgboost": "XGBoost",
+}
 """Word of a name -> how its authors spell it."""
 
 _Parameters = ParamSpec("_Parameters")

@@ -7,6 +7,7 @@ from typing import Any
 from permagrid.report.canvas import words
 from permagrid.report.choice_figures import differing, selection_figure
 from permagrid.report.fold_names import fold_order, fold_phrase
+from permagrid.report.map_sections import makes_maps
 from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section, count, number
 from permagrid.report.scores_text import quoted_folds
 
@@ -38,7 +39,7 @@ def choice_section(summary: Mapping[str, Any]) -> Section | None:
         "These learners chose keywords or covariates for themselves, in every fold anew and from the rows "
         "that train alone: their scores hold the price of choosing. A choice that differs from fold to fold "
         "is not to be read as knowledge of the ground; the score is that of the way of choosing.",
-        *final_sentences([item for item in choices if item["folds"] == first]),
+        *final_sentences([item for item in choices if item["folds"] == first], maps=makes_maps(summary)),
     )
     figures, tables = _shown([item for item in choices if item["folds"] == first])
     folded = []
@@ -50,13 +51,15 @@ def choice_section(summary: Mapping[str, Any]) -> Section | None:
     return Section("choices", "What learners chose", (part,))
 
 
-def final_sentences(choices: Choices) -> tuple[str, ...]:
+def final_sentences(choices: Choices, *, maps: bool = True) -> tuple[str, ...]:
     """Return what the learner of the maps chose from all rows, and how often folds chose the same.
 
     Parameters
     ----------
     choices
         Entries ``choices`` of a summary, of one fold scheme.
+    maps
+        Whether that learner made maps.
 
     Examples
     --------
@@ -81,7 +84,8 @@ def final_sentences(choices: Choices) -> tuple[str, ...]:
         covariates = ", ".join(words(str(name)) for name in final["covariates"])
         chosen = "; ".join(filter(None, [", ".join(keywords), f"covariates: {covariates}"]))
         name = words(str(item["learner"]))
-        said.append(f"From all rows the {name}, which made the maps, chose {chosen}.")
+        which = ", which made the maps," if maps else ""
+        said.append(f"From all rows the {name}{which} chose {chosen}.")
     return tuple(said)
 
 

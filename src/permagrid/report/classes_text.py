@@ -56,13 +56,15 @@ def _listed(codes: Mapping[str, int]) -> str:
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
 
 
-def unseen_rows(scores: pd.DataFrame) -> str:
+def unseen_rows(scores: pd.DataFrame, *, maps: bool = True) -> str:
     """Return a sentence on rows whose class their training folds lack; empty where there are none.
 
     Parameters
     ----------
     scores
         Scores of one target and one subset.
+    maps
+        Whether maps were made.
 
     Examples
     --------
@@ -79,7 +81,8 @@ def unseen_rows(scores: pd.DataFrame) -> str:
         for folds, row in worst.iterrows()
         if row["n_unseen_class"]
     ]
+    blank = "; the maps leave such cells blank" if maps else ""
     return (
         f"Some rows have a class that no row of their training folds has: {', '.join(said)}. They are "
-        "predicted as of no known class and scored with the others; the maps leave such cells blank."
+        f"predicted as of no known class and scored with the others{blank}."
     )

@@ -18,6 +18,7 @@ from permagrid.report.comparison_words import (
     verdict,
 )
 from permagrid.report.fold_names import fold_order, fold_phrase, fold_title
+from permagrid.report.map_sections import makes_maps
 from permagrid.report.metrics import METRICS, ScoreFormat, main_metric, score_format
 from permagrid.report.page import Cell, Folded, Grid, Part, Picture, Row, Section
 from permagrid.report.scores_text import quoted_folds
@@ -41,6 +42,7 @@ def comparison_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> 
         return None
     unit = str((study.get("target") or {}).get("unit", ""))
     metric, reference = metric_of_tests(pairs), words(str(pairs[0]["reference"]))
+    maps = makes_maps(summary)
     schemes = sorted({str(item["folds"]) for item in pairs}, key=fold_order)
     quote = quoted_folds(summary.get("quote"))
     first = quote if quote in schemes else schemes[-1]
@@ -48,12 +50,12 @@ def comparison_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> 
         difference_figure(pairs, metric=metric, unit=unit, quote=first),
         f"Differences of {METRICS[metric][0]} between each learner and the {reference}, one panel per fold "
         "scheme; the tables below hold the numbers.",
-        f"{METRICS[metric][0]} of each learner minus that of the {reference}, which made the maps, with 95 % "
+        f"{METRICS[metric][0]} of each learner minus that of the {reference}{_which(maps)} with 95 % "
         "intervals of the difference. Arrows at an edge lead to differences beyond it.",
     )
     text = (
-        *rank_sentences(pairs, metric, first, reference),
-        *_method(metric, reference, pairs),
+        *rank_sentences(pairs, metric, first, reference, maps=maps),
+        *_method(metric, reference, pairs, maps),
         *power_sentences(summary, pairs, metric, first),
         *verdict_sentences(pairs, metric, first, reference, unit),
     )
@@ -73,9 +75,14 @@ def comparison_section(summary: Mapping[str, Any], study: Mapping[str, Any]) -> 
     return Section("comparison", "Learners compared", (part,))
 
 
-def _method(metric: str, reference: str, pairs: Pairs) -> tuple[str, ...]:
+def _which(maps: bool) -> str:
+    """Return what the learner is with which the others are compared, as an apposition."""
+    return ", which made the maps," if maps else ","
+
+
+def _method(metric: str, reference: str, pairs: Pairs, maps: bool) -> tuple[str, ...]:
     text = (
-        f"Every learner is compared with the {reference}, which made the maps, on the same rows of the same "
+        f"Every learner is compared with the {reference}{_which(maps)} on the same rows of the same "
         "folds. The intervals are those of the difference, from a bootstrap of whole sites or blocks that "
         "draws the same for both."
     )
@@ -90,13 +97,17 @@ def _method(metric: str, reference: str, pairs: Pairs) -> tuple[str, ...]:
     )
 
 
-def rank_sentences(pairs: Pairs, metric: str, folds: str, reference: str) -> tuple[str, ...]:
+def rank_sentences(
+    pairs: Pairs, metric: str, folds: str, reference: str, *, maps: bool = True
+) -> tuple[str, ...]:
     """Return which rank the learner of the maps has among all under one scheme.
 
     Parameters
     ----------
     pairs, metric, folds, reference
         As in `verdict_sentences`; where the main metric is another one, the rank by it is told too.
+    maps
+        Whether that learner made maps.
 
     Examples
     --------
@@ -121,8 +132,8 @@ def rank_sentences(pairs: Pairs, metric: str, folds: str, reference: str) -> tup
         return ()
     ranks = " and ".join(said)
     return (
-        f"Of {learners} learners under {fold_phrase(folds)} the {reference}, which made the maps, is "
-        f"{ranks}.",
+        f"Of {learners} learners under {fold_phrase(folds)} the {reference}"
+        f"{_which(maps) if maps else ''} is {ranks}.",
     )
 
 

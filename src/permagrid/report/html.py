@@ -33,6 +33,7 @@ from permagrid.report.map_sections import (
     MapLayer,
     TruthPair,
     is_virtual,
+    makes_maps,
     map_section,
     truth_section,
     unobserved_epochs,
@@ -137,7 +138,7 @@ def render_report(
             *applicability_limits(summary),
             *audit_limits(summary),
         ],
-        statement=statement(own, unit, published, quote),
+        statement=statement(own, unit, published, quote, maps=makes_maps(summary)),
         cards=[
             *score_cards(own, unit, published, quote),
             *applicability_cards(summary),
@@ -221,6 +222,8 @@ def _facts(summary: Mapping[str, Any], study: Mapping[str, Any], maps: Sequence[
         spans = epochs[0] if len(epochs) == 1 else f"{len(epochs)} epochs, {epochs[0]} to {epochs[-1]}"
         facts.append(spans.replace("-", "–"))
     grid = study.get("grid") or {}
+    if study.get("grid", grid) is None:
+        facts.append("a table, without maps")
     if grid.get("crs"):
         facts.append(str(grid["crs"]))
     depth = (study.get("target") or {}).get("depth")

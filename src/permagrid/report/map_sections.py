@@ -65,6 +65,17 @@ def is_virtual(study: Mapping[str, Any]) -> bool:
     return bool(study.get("truth"))
 
 
+def makes_maps(summary: Mapping[str, Any]) -> bool:
+    """Return whether a run made maps; one of a study without grid made none.
+
+    Examples
+    --------
+    >>> makes_maps({}), makes_maps({"products": []})
+    (True, False)
+    """
+    return bool(summary.get("products", True))
+
+
 def used_sites(predictions: pd.DataFrame, variable: str) -> pd.DataFrame | None:
     """Return the sites from which a variable was learned, with the mean of their observed values.
 

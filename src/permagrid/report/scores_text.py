@@ -39,6 +39,8 @@ def statement(
     unit: str,
     published: str | None = None,
     quote: Mapping[str, Any] | None = None,
+    *,
+    maps: bool = True,
 ) -> Statement:
     """Return the sentence on what to quote from the scores of one target.
 
@@ -52,6 +54,8 @@ def statement(
         The learner whose maps are published, where that is known.
     quote
         Entry ``quote`` of a summary: the folds to quote, and why.
+    maps
+        Whether the learner made maps.
 
     Examples
     --------
@@ -86,7 +90,7 @@ def statement(
             "sites and from the map to the sites). "
         )
     table = on_all_sites(scores)
-    text += _why_this_learner(str(row["learner"]), published, table["learner"].nunique())
+    text += _why_this_learner(str(row["learner"]), published, table["learner"].nunique(), maps)
     mild = table[(table["learner"] == row["learner"]) & table["folds"].astype(str).str.startswith("random")]
     if not mild.empty:
         text += (
@@ -96,10 +100,11 @@ def statement(
     return Statement(text, False)
 
 
-def _why_this_learner(learner: str, published: str | None, learners: int) -> str:
+def _why_this_learner(learner: str, published: str | None, learners: int, maps: bool) -> str:
     if learner == published:
+        which = "that made these maps" if maps else "that the study names"
         return (
-            "It is the score of the learner that made these maps, not the best of the table: a learner "
+            f"It is the score of the learner {which}, not the best of the table: a learner "
             "chosen because it does best on the very folds that score it is flattered by them."
         )
     if learners > 1:

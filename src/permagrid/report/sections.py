@@ -13,7 +13,7 @@ from permagrid.report.agreement_text import agreement_grid, agreement_sentences
 from permagrid.report.canvas import capitalised, words
 from permagrid.report.classes_text import unseen_rows
 from permagrid.report.fold_names import fewer_folds, fold_order, fold_phrase
-from permagrid.report.map_sections import MapLayer, is_virtual, used_sites, variable_legend
+from permagrid.report.map_sections import MapLayer, is_virtual, makes_maps, used_sites, variable_legend
 from permagrid.report.metrics import on_all_sites, quoted_row
 from permagrid.report.page import Folded, Grid, Part, Picture, Section, count
 from permagrid.report.raster import read_map
@@ -177,7 +177,7 @@ def score_section(
         title = LEGENDS[target].title if target in LEGENDS else capitalised(target)
         every = on_all_sites(rows)
         if not every.empty:
-            text = tuple(text for text in (schemes, unseen_rows(every)) if text)
+            text = tuple(text for text in (schemes, unseen_rows(every, maps=makes_maps(summary))) if text)
             pictures = (_score_picture(every, unit, title, published, folds),)
             heading = title if len(targets) > 1 else ""
             parts.append(Part(heading, text, pictures, *_score_tables(every, unit, quoted)))
@@ -272,7 +272,8 @@ def source_section(sites: gpd.GeoDataFrame, study: Mapping[str, Any]) -> Section
     found = (*found, *record_text.named_references(study))
     if not found:
         return None
-    text = "Cite these with any use of the maps; licences bind what may be passed on."
+    of = "results" if study.get("grid", True) is None else "maps"
+    text = f"Cite these with any use of the {of}; licences bind what may be passed on."
     return Section("sources", "Sources and licences", (Part(text=(text,), references=found),))
 
 

@@ -57,6 +57,8 @@ def _wanted(study: Mapping[str, Any]) -> str:
     rule = study.get("sites") or {}
     if rule.get("labels"):
         return "presence or absence in an epoch, covariates"
+    if study.get("grid", rule) is None:
+        return "a value, covariates"
     span = (rule.get("reduce") or {}).get("depth_range")
     depth = f"a depth of {span[0]:g} to {span[1]:g} m, " if span else ""
     return f"{depth}a year in an epoch, covariates"
@@ -69,7 +71,9 @@ def _other_counts(summary: Mapping[str, Any], predictions: pd.DataFrame, study: 
     places = max((score.get("n_sites") or 0 for score in summary.get("scores") or []), default=0)
     by_epoch = _sites_by_epoch(predictions, (study.get("target") or {}).get("variable"))
     said = []
-    if rows not in (None, used):
+    if rows not in (None, used) and study.get("grid", rule) is None:
+        said.append(f"{number(rows)} rows are the observations of these sites, each for itself")
+    elif rows not in (None, used):
         each = (rule.get("reduce") or {}).get("depth_rule") == "each"
         said.append(
             f"{number(rows)} site-epochs are the values of one site in one epoch"

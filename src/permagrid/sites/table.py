@@ -17,9 +17,14 @@ VARIABLES: dict[str, str] = {
     "soil_temperature": "degC",
     "volumetric_ice_content": "%",
     "excess_ice_content": "%",
+    "visible_ice_class": "1",
+    "ground_ice_class": "1",
     "thaw_depth": "cm",
 }
 """Observed variable -> unit of its ``value`` column. Temperatures are annual means."""
+
+CLASSES = ("permafrost_presence", "visible_ice_class", "ground_ice_class")
+"""Variables whose values are codes of classes."""
 
 LIMITS = ("exact", "above", "below")
 """How a value is to be read: measured, or the truth lies above or below it (censored)."""

@@ -119,6 +119,11 @@ class BeliefMaker:
         )
 
     @property
+    def epochs(self) -> list[str]:
+        """Those of the study."""
+        return self._study.epoch_names
+
+    @property
     def sheets(self) -> list[Sheet]:
         """The four maps."""
         return [self._sheet(number, variable) for number, variable in enumerate(LAYERS)]

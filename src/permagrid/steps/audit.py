@@ -111,7 +111,7 @@ def evidence_of(study: Study, stack: xr.Dataset, sample: Sample) -> Evidence:
         domain=sample.domain,
         site_files=tuple(_plain(part.path) for part in (*study.sites.sources, *study.sites.stations)),
         reference_files=tuple(_plain(part.path) for part in _compared(study)),
-        cell=cell_side(stack.odc.geobox),
+        cell=0.0 if study.is_tabular else cell_side(stack.odc.geobox),
         same_place=study.sites.same_place,
         correlation_range=sample.correlation_range,
     )

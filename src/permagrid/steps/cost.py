@@ -18,6 +18,7 @@ from permagrid.steps.importance import REPEATS, is_known
 from permagrid.steps.layers import map_name
 from permagrid.steps.learners import candidate, mapped_part
 from permagrid.steps.maps import Canvas, TargetMaker
+from permagrid.steps.nested import MAP, NESTED_FOLDER, fold_name, joined_parts, nested_schemes
 from permagrid.steps.scores import Ground, Kept, group_variants, parts_of
 from permagrid.study import LearnerPart, Study
 from permagrid.validation import Candidate, Folds, Problem, correlated_groups, refuse_or_classes
@@ -26,6 +27,8 @@ from permagrid.validation.selection import Chooses
 from permagrid.validation.timing import Cost, FoldCost, fold_cost
 
 RESIDUALS, ALL_ROWS, IMPORTANCE = "residuals, by site", "map, from all rows", "importance"
+NO_MAP = "all rows"
+NESTED = "within {} for the ensemble"
 """What stands in place of a fold scheme for fits that are of no comparison."""
 
 
@@ -82,14 +85,15 @@ class Costs:
         self._is_settled = is_settled(study, ground, rundir)
         learner = candidate(mapped_part(study), study, ground.domain)
         self._learner = settled(study, ground, rundir) if self._is_settled else learner
-        self._cells = int(np.prod(canvas.stack.odc.geobox.shape))
+        epochs = [] if study.is_tabular else study.epoch_names
+        self._cells = 0 if study.is_tabular else int(np.prod(canvas.stack.odc.geobox.shape))
         maker = TargetMaker(study, self._learner, ground, canvas)
         self._n_maps = (len(maker.sheets) + (len(LAYERS) if study.products.applicability else 0)) * len(
-            study.epochs
+            epochs
         )
         self._epochs_left = [
             epoch
-            for epoch in study.epoch_names
+            for epoch in epochs
             if not self._is_settled
             or not all(
                 rundir.is_kept(map_name(study, sheet.variable, epoch), maker.recipe(sheet, epoch))
@@ -105,22 +109,25 @@ class Costs:
         lines = list[Line]()
         for (subset, part, schemes), sample in zip(self._parts, self._samples, strict=True):
             if wants_residuals(study):
-                own = sample.of(study.products.learner)
+                own = sample.of(mapped_part(study).label)
                 folds = residual_folds(part.table, study, part.domain)
                 fits, seconds = len(folds) * own.fits, len(folds) * own.seconds * sample.share(folds.pairs)
                 lines.append(
-                    Line(study.products.learner, RESIDUALS, subset.name, len(folds), fits, 0, seconds)
+                    Line(mapped_part(study).label, RESIDUALS, subset.name, len(folds), fits, 0, seconds)
                 )
             learners = {learner.label: learner for learner in study.learners}
             kept = Kept(part, study, self._rundir, subset.name, learners, schemes)
             lines += self._compared(learners, schemes, kept, sample, subset.name)
         lines += self._without_groups()
+        lines += self._nested()
         return [*lines, *self._for_the_map()]
 
     def maps(self) -> Maps:
         """Return what the maps cost."""
-        study = self._study
-        per_cell = self._samples[0].per_row(study.products.learner, self._ground.domain, study.target.kind)
+        study, points = self._study, self._ground.domain
+        if points is None:
+            return Maps(0, 0, 0.0)
+        per_cell = self._samples[0].per_row(mapped_part(study).label, points, study.target.kind)
         return Maps(self._n_maps, self._cells, per_cell * self._cells * len(self._epochs_left))
 
     def _sample(self, part: Ground, schemes: Sequence[Folds]) -> "_Sample":
@@ -184,15 +191,46 @@ class Costs:
         without = {name: part for name, part in variants.items() if name != base}
         return self._compared(without, spatial, kept, self._samples[0], "all", base)
 
+    def _nested(self) -> Iterator[Line]:
+        """Yield what the folds within the training rows cost, from which an ensemble learns its weights."""
+        study, ensemble = self._study, self._study.ensemble
+        if ensemble is None:
+            return
+        outer = self._parts[0][2]
+        parts = joined_parts(study, ensemble)
+        schemes = nested_schemes(self._ground, study, ensemble, outer)
+        kept = Kept(
+            self._ground, study, self._rundir, "all", parts, list(schemes.values()), folder=NESTED_FOLDER
+        )
+        names = {fold_name(s, number): s.name for s in outer for number in range(len(s))} | {MAP: "all rows"}
+        lines = list(self._compared(parts, list(schemes.values()), kept, self._samples[0], "all"))
+        for scheme in dict.fromkeys(names.values()):
+            for label in parts:
+                own = [line for line in lines if line.learner == label and names[line.folds] == scheme]
+                yield Line(
+                    label,
+                    NESTED.format(scheme),
+                    "all",
+                    sum(line.n_folds for line in own),
+                    sum(line.fits for line in own),
+                    sum(line.done for line in own),
+                    sum(line.seconds for line in own),
+                )
+
     def _for_the_map(self) -> Iterator[Line]:
         """Yield the choice and the fit for the map, and what its covariates are worth."""
         study, ground, sample, learner = self._study, self._ground, self._samples[0], self._learner
-        label = study.products.learner
+        label = mapped_part(study).label
         own = sample.folds[label]
         larger = len(ground.table) / sample.rows
         done = (own.choice.fits if self._is_settled else 0) + (0 if self._epochs_left else 1)
         seconds = (0.0 if self._is_settled else own.choice.seconds) + (own.fit if self._epochs_left else 0.0)
-        yield Line(label, ALL_ROWS, "all", 1, own.whole.fits, done, seconds * larger)
+        if not study.is_tabular:
+            yield Line(label, ALL_ROWS, "all", 1, own.whole.fits, done, seconds * larger)
+        elif own.choice.fits:
+            left = 0.0 if self._is_settled else own.choice.seconds * larger
+            made = own.choice.fits if self._is_settled else 0
+            yield Line(label, NO_MAP, "all", 1, own.choice.fits, made, left)
         schemes = self._parts[0][2]
         quote = to_quote(schemes, distances_of(ground.table, schemes, ground.domain))
         scheme = next(scheme for scheme in schemes if scheme.name == quote)

@@ -28,9 +28,16 @@ _CORNERS = 25
 def quote_record(study: Study, ground: Ground, comparison: Comparison, folds: str) -> Plain:
     """Return which score is to be quoted for the map, by which rule, and between what the map's error is.
 
-    For classes there is no such interval beside that of the score.
+    For classes there is no such interval beside that of the score, nor is there without a map.
     """
     learner = study.products.learner
+    if ground.domain is None:
+        return {
+            "learner": learner,
+            "folds": folds,
+            "wasserstein_km": None,
+            "rule": "first of the fold schemes that hold whole sites out and test each, as there is no map",
+        }
     record: Plain = {
         "learner": learner,
         "folds": folds,
@@ -71,12 +78,10 @@ def paired_list(study: Study, ground: Ground, comparison: Comparison) -> list[Pl
 
 
 def applicability_record(ground: Ground, belief: Belief | None, maps: Sequence[Map]) -> Plain | None:
-    """Return where the map may be believed, as plain values; shares are of area."""
+    """Return where the map may be believed, as plain values; shares are of area, if there is a map."""
     if belief is None:
         return None
-    area, error, points = belief.area, belief.error, ground.domain
-    inside = pd.Series(area.inside(points[list(area.covariates)].to_numpy(float)))
-    epochs = points["epoch"].astype(str).reset_index(drop=True) if "epoch" in points else None
+    area, error = belief.area, belief.error
     di = area.training.di[np.isfinite(area.training.di)]
     at = np.linspace(float(error.knots[0]), float(error.reach), _CORNERS)
     return {
@@ -87,10 +92,7 @@ def applicability_record(ground: Ground, belief: Belief | None, maps: Sequence[M
         "covariates": dict(zip(area.covariates, area.weights.tolist(), strict=True)),
         "constant": list(area.constant),
         "n_training": len(area.training.di),
-        "inside_share": {
-            "all": float(inside.mean()),
-            **({} if epochs is None else inside.groupby(epochs).mean().astype(float).to_dict()),
-        },
+        "inside_share": {} if ground.domain is None else _inside_share(belief, ground.domain),
         "training_di": dict(zip(map(str, _QUANTILES), np.quantile(di, _QUANTILES).tolist(), strict=True)),
         "error_name": error.measure,
         "error_model": [
@@ -98,6 +100,16 @@ def applicability_record(ground: Ground, belief: Belief | None, maps: Sequence[M
         ],
         "products": [made.path.name for made in maps if made.variable in LAYERS],
     }
+
+
+def _inside_share(belief: Belief, points: pd.DataFrame) -> dict[str, float]:
+    """Return the share of the map inside the area of applicability, of all epochs and of each."""
+    inside = pd.Series(belief.area.inside(points[list(belief.area.covariates)].to_numpy(float)), dtype=float)
+    shares = {"all": float(inside.mean())}
+    if "epoch" in points:
+        epochs = points["epoch"].astype(str).reset_index(drop=True)
+        shares |= {str(name): float(share) for name, share in inside.groupby(epochs).mean().items()}
+    return shares
 
 
 def audit_list(findings: Sequence[Finding]) -> list[Plain]:

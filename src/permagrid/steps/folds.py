@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from permagrid.errors import PermagridError
 from permagrid.sites.domain import draw_domain
 from permagrid.steps.inputs import predictors
 from permagrid.steps.learners import mapped
@@ -15,8 +16,13 @@ from permagrid.validation import FOLDS, FoldDistances, Folds, fold_distances, ou
 _BY_RESIDUALS = "residual_variogram"
 
 
-def domain_of(study: Study, stack: xr.Dataset) -> pd.DataFrame:
-    """Return points of the map of a study, in proportion to area, with what learners see there."""
+def domain_of(study: Study, stack: xr.Dataset) -> pd.DataFrame | None:
+    """Return points of the map of a study, in proportion to area, with what learners see there.
+
+    None where the study makes no map.
+    """
+    if study.is_tabular:
+        return None
     return draw_domain(stack, predictors(study), study.validation.domain, seed=study.seed)
 
 
@@ -79,16 +85,36 @@ def fold_schemes(
     return schemes
 
 
-def distances_of(table: pd.DataFrame, schemes: list[Folds], domain: pd.DataFrame) -> dict[str, FoldDistances]:
-    """Return scheme -> how far its test rows are from what was trained on, beside how far the map is."""
+def distances_of(
+    table: pd.DataFrame, schemes: list[Folds], domain: pd.DataFrame | None
+) -> dict[str, FoldDistances]:
+    """Return scheme -> how far its test rows are from what was trained on, beside how far the map is.
+
+    Empty where there is no map.
+    """
+    if domain is None:
+        return {}
     return {scheme.name: fold_distances(table, scheme, domain) for scheme in schemes}
 
 
 def to_quote(schemes: list[Folds], distances: dict[str, FoldDistances]) -> str:
     """Return the scheme whose score is to be quoted: of those that hold sites out, the nearest to the map.
 
-    Random folds never take part, as they are not of whole sites.
+    Random folds never take part, as they are not of whole sites. Without a map, to which no distance is
+    known then, it is the first that tests each row.
+
+    Raises
+    ------
+    PermagridError
+        If no scheme tests each row.
     """
+    if not distances:
+        whole = [scheme.name for scheme in schemes if scheme.spatial and scheme.all_tested]
+        if not whole:
+            raise PermagridError(
+                "folds: no scheme holds whole sites out and tests each row, so that none has a score to quote"
+            )
+        return whole[0]
     spatial = {scheme.name: distances[scheme.name] for scheme in schemes if scheme.spatial}
     return recommended(spatial)
 

@@ -133,8 +133,10 @@ def input_files(study: Study, root: Path) -> list[Path]:
     for folds in study.validation.folds:
         if folds.keywords.get("path"):
             files.add(root / str(folds.keywords["path"]))
-    if study.grid.mask is not None:
+    if study.grid is not None and study.grid.mask is not None:
         files.add(root / study.grid.mask.path)
+    if study.inventory is not None and study.inventory.regions is not None:
+        files.add(root / study.inventory.regions.path)
     if study.truth is not None:
         files.update(root / study.truth.path.replace("{epoch}", epoch) for epoch in study.epoch_names)
     return sorted(files)

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,10 +70,16 @@ class Sheet:
     """What stands beside its title in the file."""
     take: Callable[[Any], Any]
     """Takes its values from what a block holds, shape ``(outputs, rows, columns)``."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What the file says of itself beside what every map says."""
 
 
 class Maker(Protocol):
     """Makes some maps of an epoch together, block by block."""
+
+    @property
+    def epochs(self) -> Sequence[str]:
+        """The spans of years of which it makes maps."""
 
     @property
     def sheets(self) -> Sequence[Sheet]:
@@ -107,11 +113,13 @@ class Atlas:
 
     def make(self, makers: Sequence[Maker], advance: Advance) -> list[Map]:
         """Return the maps of all makers and epochs, and forget those of other studies."""
-        total = len(makers) * len(self._study.epochs) * self._n_blocks
+        total = sum(len(maker.epochs) for maker in makers) * self._n_blocks
         maps: list[Map] = []
-        for number, maker in enumerate(makers):
-            for index, epoch in enumerate(self._study.epoch_names):
-                before = (number * len(self._study.epochs) + index) * self._n_blocks
+        begun = 0
+        for maker in makers:
+            for epoch in maker.epochs:
+                before = begun * self._n_blocks
+                begun += 1
 
                 def finished(done: int, before: int = before) -> None:
                     advance(before + done, total)
@@ -182,7 +190,7 @@ class Atlas:
             epoch=epoch,
             description=f"{study.metadata.title}: {sheet.description}, {epoch}, {study.products.learner}",
             valid_range=sheet.valid_range,
-            tags={"study": study.study, "licence": study.metadata.licence, **tags},
+            tags={"study": study.study, "licence": study.metadata.licence, **sheet.tags, **tags},
         )
 
 

@@ -11,7 +11,7 @@ from permagrid.learners import LEARNERS, build_learner, keywords_for
 from permagrid.learners.nested import named_covariates
 from permagrid.learners.traits import traits_of
 from permagrid.steps.inputs import predictors
-from permagrid.study import Chooser, LearnerPart, Search, Selection, Study
+from permagrid.study import Chooser, FoldsPart, LearnerPart, Search, Selection, Study
 from permagrid.validation import Candidate, Choose
 from permagrid.validation.inner_folds import FoldsSpec
 from permagrid.validation.objective import Objective
@@ -54,14 +54,22 @@ def candidate(part: LearnerPart, study: Study, domain: pd.DataFrame | None = Non
     )
 
 
+def is_joined(study: Study) -> bool:
+    """Return whether the maps that are written are those of the ensemble."""
+    return study.ensemble is not None and study.products.learner == study.ensemble.label
+
+
 def mapped_part(study: Study) -> LearnerPart:
-    """Return the part of a study on the learner whose maps are written."""
-    return next(part for part in study.learners if part.label == study.products.learner)
+    """Return the part of a study on the learner whose maps are written; of an ensemble, its first learner."""
+    label = study.products.learner
+    if study.ensemble is not None and label == study.ensemble.label:
+        label = study.ensemble.learners[0]
+    return next(part for part in study.learners if part.label == label)
 
 
 def grouped_part(study: Study) -> LearnerPart | None:
     """Return the part on the learner that is scored without groups of covariates, if there is one."""
-    label = study.validation.group_learner or study.products.learner
+    label = study.validation.group_learner or mapped_part(study).label
     return next((part for part in study.learners if part.label == label), None)
 
 
@@ -72,9 +80,13 @@ def mapped(study: Study, domain: pd.DataFrame | None = None) -> Candidate:
 
 def inner_folds(study: Study, domain: pd.DataFrame | None = None) -> FoldsSpec:
     """Return the folds by which learners of a study choose, made anew of the training rows of every fold."""
-    inner = study.validation.inner
-    keywords = {"seed": study.seed, **inner.keywords}
-    return FoldsSpec(inner.method, keywords, domain if inner.method == "knndm" else None)
+    return folds_spec(study.validation.inner, study, domain)
+
+
+def folds_spec(part: FoldsPart, study: Study, domain: pd.DataFrame | None = None) -> FoldsSpec:
+    """Return folds of a study that are made later, of rows not yet known."""
+    keywords = {"seed": study.seed, **part.keywords}
+    return FoldsSpec(part.method, keywords, domain if part.method == "knndm" else None)
 
 
 def _build(

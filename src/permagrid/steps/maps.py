@@ -90,6 +90,11 @@ class TargetMaker:
             return fit(self._learner, self._table)
 
     @property
+    def epochs(self) -> list[str]:
+        """Those of the study."""
+        return self._study.epoch_names
+
+    @property
     def sheets(self) -> list[Sheet]:
         """The target, and its probability for a class of two."""
         return [self._sheet(variable) for variable in map_variables(self._study)]

@@ -33,6 +33,9 @@ from permagrid.validation.inner_folds import FoldsSpec
 
 Float = NDArray[np.float64]
 
+FOLDS_FOLDER = "work/folds"
+"""Where out-of-fold predictions are kept."""
+
 
 @dataclass(frozen=True)
 class Ground:
@@ -40,8 +43,8 @@ class Ground:
 
     table: pd.DataFrame
     """One row per site and epoch."""
-    domain: pd.DataFrame
-    """Points of the map."""
+    domain: pd.DataFrame | None
+    """Points of the map; None where there is none."""
     root: Path
     """Folder from which the study's paths start."""
     inner: FoldsSpec
@@ -59,7 +62,9 @@ class Ground:
         return digest([inner, seen, others, table_digest(rows, ["longitude", "latitude"])])
 
     @classmethod
-    def of(cls, table: pd.DataFrame, domain: pd.DataFrame, study: Study, root: Path, workers: int) -> Self:
+    def of(
+        cls, table: pd.DataFrame, domain: pd.DataFrame | None, study: Study, root: Path, workers: int
+    ) -> Self:
         """Return the ground of a study."""
         return cls(table, domain, root, inner_folds(study, domain), workers)
 
@@ -119,7 +124,7 @@ def compare_learners(ground: Ground, study: Study, rundir: RunDir, *, advance: A
         kept = Kept(ground, study, rundir, "all", variants, spatial)
         gains = _gains(ground, study, results[0], kept, advance=count.part())
         names |= kept.names
-    rundir.forget("work/folds", names)
+    rundir.forget(FOLDS_FOLDER, names)
     return Comparison(
         pd.concat([result.predictions for result in results], ignore_index=True),
         pd.concat([result.scores for result in results], ignore_index=True),
@@ -222,8 +227,10 @@ class Kept:
         subset: str,
         learners: dict[str, LearnerPart],
         schemes: list[Folds],
+        *,
+        folder: str = FOLDS_FOLDER,
     ) -> None:
-        self._rundir, self._subset = rundir, subset
+        self._rundir, self._subset, self._folder = rundir, subset, folder
         self.names: set[str] = set()
         table = ground.table
         folds = {scheme.name: digest([[t.tolist() for t in pair] for pair in scheme]) for scheme in schemes}
@@ -271,7 +278,7 @@ class Kept:
         self._rundir.keep(choices, ingredients, write_choices)
 
     def _files(self, learner: str, folds: str, piece: int) -> tuple[str, str]:
-        stem = f"work/folds/{self._subset}_{folds}_{learner}_{piece}"
+        stem = f"{self._folder}/{self._subset}_{folds}_{learner}_{piece}"
         names = f"{stem}.npy", f"{stem}.json"
         self.names.update(names)
         return names

@@ -57,9 +57,9 @@ def build_stack(
         span = spans[epoch] if epoch is not None else None
         missing[path] = build(name, covariates, geobox, epoch=span, root=root)
     rundir.begin(*(names[path] for path in missing))
-    mask = study.grid.mask
+    mask, region = (study.grid.mask, study.grid.region) if study.grid is not None else (None, None)
     left_out = class_mask(str(root / mask.path), mask.exclude, geobox, crs=mask.crs) if mask else None
-    store_layers(missing, geobox, region=study.grid.region, mask=left_out, workers=workers, progress=advance)
+    store_layers(missing, geobox, region=region, mask=left_out, workers=workers, progress=advance)
     for path in missing:
         rundir.record(names[path], path.name)
     for stale in set((rundir.work / "stack").glob("*.zarr")) - set(stores.values()):
@@ -79,7 +79,7 @@ def layer_stores(study: Study, geobox: GeoBox, hashes: Hashes, root: Path, folde
             "made_from": _recipe(name, covariates, [] if epoch is None else [spans[epoch]], hashes, root),
             "epoch": epoch,
             "grid": [str(geobox.crs), list(geobox.affine)[:6], list(geobox.shape)],
-            "region": study.grid.region,
+            "region": None if study.grid is None else study.grid.region,
             "mask": _mask_recipe(study, hashes, root),
         }
         label = name if epoch is None else f"{name}_{epoch}"
@@ -88,7 +88,7 @@ def layer_stores(study: Study, geobox: GeoBox, hashes: Hashes, root: Path, folde
 
 
 def _mask_recipe(study: Study, hashes: Hashes, root: Path) -> dict[str, object] | None:
-    mask = study.grid.mask
+    mask = None if study.grid is None else study.grid.mask
     if mask is None:
         return None
     return {"file": hashes.of(root / mask.path), "exclude": mask.exclude, "crs": mask.crs}

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from permagrid.covariates.stack import Layer
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir
-from permagrid.steps import sites, stack
+from permagrid.steps import sites, stack, tabular
 from permagrid.steps.inputs import Hashes, covariates_of
 from permagrid.study import Study
 
@@ -25,11 +25,11 @@ class Start:
     stores: Mapping[Layer, Path]
     """Layer -> where it is kept."""
     cube: xr.Dataset
-    """The covariates."""
+    """The covariates, on the grid or, for a study of a table, by row."""
     flagged: gpd.GeoDataFrame
     """All observations, with their flags."""
     table: pd.DataFrame
-    """One row per site and epoch, those that are left out among them."""
+    """One row per site and epoch, or per observation of a study of a table; those left out among them."""
 
     @cached_property
     def used(self) -> pd.DataFrame:
@@ -38,14 +38,21 @@ class Start:
 
 
 def started(
-    study: Study, geobox: GeoBox, folder: RunDir, hashes: Hashes, root: Path, *, workers: int, steps: Steps
+    study: Study,
+    geobox: GeoBox | None,
+    folder: RunDir,
+    hashes: Hashes,
+    root: Path,
+    *,
+    workers: int,
+    steps: Steps,
 ) -> Start:
     """Return the covariate stack of a study, layers that are kept taken over, and its rows.
 
     Parameters
     ----------
     study, geobox, folder, hashes, root
-        The study, its grid, its folder, the hashes of its inputs, and where its paths start.
+        The study, its grid if it has one, its folder, the hashes of its inputs, and where its paths start.
     workers
         Chunks in work at a time.
     steps
@@ -56,6 +63,9 @@ def started(
     PermagridError
         If a covariate or a table of sites cannot be read.
     """
+    if geobox is None:
+        with steps.step("sites"):
+            return _of_a_table(study, root)
     with steps.step("covariate stack") as advance:
         stores = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
         cube = stack.build_stack(study, geobox, folder, stores, root, workers=workers, advance=advance)
@@ -65,3 +75,12 @@ def started(
         reduced = sites.reduce_observations(flagged, study, root)
         table = sites.training_table(reduced, study, cube, covariates_of(study))
     return Start(stores, cube, flagged, table)
+
+
+def _of_a_table(study: Study, root: Path) -> Start:
+    """Return what a study without grid stands on, whose covariates are those of its rows."""
+    observations = sites.read_sources(study.sites.sources, root)
+    flagged = sites.flag_observations(observations, study, xr.Dataset())
+    covariates = covariates_of(study)
+    table, notes = tabular.training_table(tabular.rows_of(flagged, study), study, covariates)
+    return Start({}, tabular.columns_of(table, covariates, notes), flagged, table)

@@ -126,7 +126,21 @@ def _told(errors: Iterable[Any]) -> list[Any]:
 
 def _validated(plain: Any) -> Study:
     # Judged as JSON, as editors judge it by the schema: a list may be a tuple, a text is never a number.
-    return Study.model_validate_json(json.dumps(plain, default=str), strict=True)
+    return Study.model_validate_json(json.dumps(_of_a_table(plain), default=str), strict=True)
+
+
+def _of_a_table(plain: Any) -> Any:
+    """Return a study without grid with what goes without saying there; another one as it is."""
+    if not isinstance(plain, dict) or plain.get("grid") is not None:
+        return plain
+    sites, learners = plain.get("sites"), plain.get("learners")
+    if isinstance(sites, dict) and "quality" not in sites:
+        # Tests of places have nothing to look at, and samples of one borehole may well be alike.
+        plain = plain | {"sites": sites | {"quality": {"gross_range": {}}}}
+    first = learners[0] if isinstance(learners, list) and learners else None
+    if "products" not in plain and isinstance(first, dict):
+        plain = plain | {"products": {"learner": first.get("label") or first.get("name")}}
+    return plain
 
 
 class _Items(dict[int, Any]):
@@ -160,7 +174,12 @@ def _salvaged(tree: Any) -> tuple[Study | None, dict[Location, list[int]], set[s
     """Return a study from what is left when faulty values are taken out, one round after the other."""
     doubtful: set[str] = set()
     absent: set[str] = set()
+    meant = "grid" in tree or bool(get_close_matches("grid", map(str, tree), n=1))
     for _ in range(_MOST_ROUNDS):
+        if meant and "grid" not in tree:
+            # A grid that is faulty or misspelt is not the same as none.
+            absent.add("grid")
+            tree["grid"] = _numbered(_STAND_INS["grid"])
         plain, shifts = _plain(tree)
         try:
             return _validated(plain), shifts, doubtful, absent

@@ -179,7 +179,7 @@ class Products(Part):
     """What is mapped, by which learner."""
 
     learner: str
-    """The learner whose maps are written."""
+    """The learner whose maps are written, and with which the others are compared."""
     variables: tuple[str, ...] = ()
     """Maps to write; the target, and its probability for a class of two, if left out."""
     applicability: bool = True
@@ -217,7 +217,8 @@ class Study(Part):
     target: Target
     epochs: Annotated[tuple[YearSpan, ...], Field(min_length=1)]
     """Spans of years, such as 1980-1984."""
-    grid: Grid
+    grid: Grid | None = None
+    """The grid of the maps; without one the study is of a table, and makes none."""
     sites: Sites
     covariates: Annotated[tuple[CovariatePart, ...], Field(min_length=1)]
     sampling: Sampling = Sampling()
@@ -230,6 +231,11 @@ class Study(Part):
     products: Products
     references: tuple[Reference, ...] = ()
     truth: Truth | None = None
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether it is of a table alone: all covariates are columns of it, and nothing is mapped."""
+        return self.grid is None
 
     @property
     def epoch_names(self) -> list[str]:

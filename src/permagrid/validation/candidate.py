@@ -88,6 +88,10 @@ class Fitted:
         """Return predicted values of rows, shape ``(n,)``."""
         return np.asarray(self.estimator.predict(_columns(table, self.covariates)), dtype=float)
 
+    def predict_quantiles(self, table: pd.DataFrame, levels: Float) -> Float:
+        """Return quantiles of the predictive distributions of rows, shape ``(n, levels)``."""
+        return np.asarray(self.estimator.predict_quantiles(_columns(table, self.covariates), levels), float)
+
     def predict_proba(self, table: pd.DataFrame, classes: Float) -> Float:
         """Return probabilities of sorted `classes`, shape ``(n, classes)``; 0 for one never learned."""
         out = np.zeros((len(table), len(classes)))

@@ -15,6 +15,7 @@ from permagrid.errors import PermagridError, did_you_mean
 from permagrid.threads import pool
 from permagrid.validation.candidate import Candidate, Choice, fit
 from permagrid.validation.folds import Folds
+from permagrid.validation.levels import LEVELS
 from permagrid.validation.workers import Workers
 
 Float = NDArray[np.float64]
@@ -37,13 +38,17 @@ class Predicted:
     choices: tuple[Mapping[str, Any], ...] = ()
     """Keywords and covariates that were chosen in each fold, where the learner chooses, and ``untried``, the
     reason, where nothing could be tried."""
+    quantiles: Float | None = None
+    """Of a learner that predicts distributions, their quantiles at `permagrid.validation.levels.LEVELS`, shape
+    ``(repeats, n, levels)``; NaN where a row was not tested."""
 
 
 class Piece(NamedTuple):
     """Predictions of the test rows of some folds, one after the other."""
 
     values: Float
-    """Shape ``(rows,)`` or ``(rows, classes)``."""
+    """Shape ``(rows,)`` or ``(rows, classes)``; of a learner that predicts distributions ``(rows, 1 + levels)``,
+    the value and then the quantiles."""
     choices: list[dict[str, Any]]
     """What was chosen in each fold, where the learner chooses."""
 
@@ -237,8 +242,13 @@ def _fold(work: _Work, task: tuple[str, tuple[NDArray[np.int_], NDArray[np.int_]
         nothing = [plain(Choice({}, ()))] if candidate.choose else []
         return Piece(np.repeat(np.asarray(classes == only, dtype=float)[np.newaxis], len(test), 0), nothing)
     fitted = fit(candidate, known)
-    values = fitted.predict(tested) if classes is None else fitted.predict_proba(tested, classes)
-    return Piece(values, [plain(fitted.choice)] if candidate.choose else [])
+    choices = [plain(fitted.choice)] if candidate.choose else []
+    if classes is not None:
+        return Piece(fitted.predict_proba(tested, classes), choices)
+    values = fitted.predict(tested)
+    if hasattr(fitted.estimator, "predict_quantiles"):
+        values = np.column_stack([values, fitted.predict_quantiles(tested, LEVELS)])
+    return Piece(values, choices)
 
 
 def plain(choice: Choice) -> dict[str, Any]:
@@ -256,13 +266,15 @@ def _assembled(
 ) -> Predicted:
     pieces = [kept[name, scheme.name, number] for number in range(len(_pieces(scheme)))]
     values = np.concatenate([piece.values for piece in pieces])
-    shape = (scheme.repeats, n) if classes is None else (scheme.repeats, n, len(classes))
-    out, start = np.full(shape, np.nan), 0
+    out, start = np.full((scheme.repeats, n, *values.shape[1:]), np.nan), 0
     for number, pairs in enumerate(scheme.rounds):
         for _, test in pairs:
             out[number, test] = values[start : start + len(test)]
             start += len(test)
-    return Predicted(out, tuple(choice for piece in pieces for choice in piece.choices))
+    choices = tuple(choice for piece in pieces for choice in piece.choices)
+    if classes is None and out.ndim == 3:
+        return Predicted(out[..., 0], choices, out[..., 1:])
+    return Predicted(out, choices)
 
 
 def _fits(scheme: Folds, n: int) -> None:

@@ -29,7 +29,8 @@ class Places:
     place: Index
     """Number of the place of each row, shape ``(rows,)``."""
     vectors: Float
-    """Each place as a unit vector, the mean of the positions of its rows, shape ``(places, 3)``."""
+    """Each place as a unit vector, the mean of the positions of its rows, shape ``(places, 3)``; NaN where
+    nothing is known of them."""
     counts: Index
     """Rows of each place, shape ``(places,)``."""
 
@@ -52,18 +53,20 @@ class Places:
         return np.degrees(np.arctan2(self.vectors[:, 2], np.hypot(self.vectors[:, 0], self.vectors[:, 1])))
 
 
-def places_of(sites: pd.DataFrame) -> Places:
+def places_of(sites: pd.DataFrame, *, located: bool = True) -> Places:
     """Return the places of a table.
 
     Parameters
     ----------
     sites
         Rows with ``longitude``, ``latitude`` and ``site_group``; two groups never share a position.
+    located
+        Whether rows must say where they lie; otherwise a table in which none does will do, too.
 
     Raises
     ------
     PermagridError
-        If there are no rows, or a row has no coordinates.
+        If there are no rows, or a row has no coordinates where others have, or all must have them.
 
     Examples
     --------
@@ -76,7 +79,7 @@ def places_of(sites: pd.DataFrame) -> Places:
     longitude = wrapped(sites["longitude"].to_numpy(float))
     latitude = sites["latitude"].to_numpy(float)
     lost = int((~(np.isfinite(longitude) & np.isfinite(latitude))).sum())
-    if lost or not len(sites):
+    if not len(sites) or (lost and (located or lost < len(sites))):
         raise PermagridError(f"folds: {lost or 'all'} of {len(sites)} rows have no coordinates")
     order = np.lexsort(_keys(sites, longitude, latitude)[::-1])
     place = np.empty(len(sites), dtype=int)

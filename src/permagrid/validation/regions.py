@@ -75,7 +75,7 @@ def region(
         raise PermagridError(f"folds: regions need one of column, boxes and path, found {found}")
     if (field is None) != (path is None):
         raise PermagridError("folds: path and field, which names the regions in the file, go together")
-    places = places_of(sites)
+    places = places_of(sites, located=column is None)
     if column is not None:
         names = _told(sites, column, places.first)
     elif boxes is not None:

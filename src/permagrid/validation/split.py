@@ -51,7 +51,7 @@ def random(
     ('random_2x3', 6, [2, 2, 2])
     """
     del domain
-    places = places_of(sites)
+    places = places_of(sites, located=False)
     enough(len(sites), n_folds, "rows", repeats=repeats)
     if stratified:
         codes = strata(sites["value"].to_numpy(float))
@@ -109,7 +109,7 @@ def holdout(
         raise PermagridError(f"folds: test_share must be above 0 and below 1, found {test_share}")
     if repeats < 1:
         raise PermagridError(f"folds: repeats must be 1 or more, found {repeats}")
-    places = places_of(sites)
+    places = places_of(sites, located=False)
     values = sites["value"].to_numpy(float) if stratified else np.zeros(len(sites))
     codes = strata(values)
     # Of each class the nearest whole number of rows, which also keeps the sum close to the share.
@@ -167,7 +167,7 @@ def site(
     [[2], [0, 1]]
     """
     del domain
-    places = places_of(sites)
+    places = places_of(sites, located=False)
     enough(len(places), n_folds, "sites", repeats=repeats)
     pairs = [
         pair
@@ -205,7 +205,9 @@ def epoch(sites: pd.DataFrame, domain: pd.DataFrame | None = None, *, seed: int 
     numbers, epochs = pd.factorize(sites["epoch"].astype(str), sort=True)
     enough(len(epochs), 2, "epochs")
     method = f"each of {len(epochs)} epochs held out in turn, with the sites that are trained on in others"
-    return Folds("epoch", method, of_labels(np.asarray(numbers)), places_of(sites).place, spatial=False)
+    return Folds(
+        "epoch", method, of_labels(np.asarray(numbers)), places_of(sites, located=False).place, spatial=False
+    )
 
 
 def _shuffled(places: Places, codes: Index, seed: int, turn: int) -> Index:

@@ -35,10 +35,11 @@ _CONTENTS = {
     "stations.csv": ("degC", "annual mean air temperature by station and year"),
     "ground_ice.csv": ("%", "volumetric ice content of cores of the upper permafrost"),
 }
-_COLUMNS = [
+TABLE_COLUMNS = [
     *("site_id", "name", "latitude", "longitude", "elevation", "variable", "value", "depth"),
     *("observation_limit", "year", "n_observations", "method", "site_flags"),
 ]
+"""Columns of the tables on disk."""
 
 
 def write_world(
@@ -99,7 +100,7 @@ def write_world(
         raise PermagridError(f"size and resolution must be above 0, found {size} and {resolution:g}")
     folder, geobox = Path(folder), default_geobox(size, resolution)
     title = f"A virtual permafrost world: seed {seed}, {size} x {size} cells of {resolution:g} m, EPSG:3995"
-    _refuse_another(folder, title)
+    refuse_another(folder, title)
     world = make_world(geobox, seed=seed, epochs=epochs)
     counts = {"n_active_layer": n_boreholes // 2, "n_stations": n_boreholes // 4}
     sites = sample_sites(world, seed=seed, n_boreholes=n_boreholes, **counts)
@@ -110,14 +111,20 @@ def write_world(
         written += write_other_rasters(folder, geobox, seed=seed)
         written += write_monthly_series(folder, geobox, epochs, seed=seed)
         written += _write_tables(folder, faulty, record)
-        write_text(folder / "README.txt", _readme(title, list(epochs), written))
+        write_text(folder / "README.txt", readme(title, list(epochs), written))
     except (OSError, RasterioError) as error:
         raise PermagridError(f"{folder}: the virtual world cannot be written there ({error})") from error
     return folder
 
 
-def _refuse_another(folder: Path, title: str) -> None:
-    """Refuse to write over a world that runs may rest on; the same world may be written again."""
+def refuse_another(folder: Path, title: str) -> None:
+    """Refuse to write over a world that runs may rest on; the same world may be written again.
+
+    Raises
+    ------
+    PermagridError
+        If the folder holds another world.
+    """
     readme = folder / "README.txt"
     if not readme.is_file():
         return
@@ -138,7 +145,9 @@ def _write_tables(folder: Path, sites: pd.DataFrame, record: pd.DataFrame) -> li
         file[rows.index] = name
         mark = rows["limit"].map({"exact": "", "above": ">", "below": "<"})
         text = mark + rows["value"].map("{:.10g}".format)
-        write_text(folder / name, rows.assign(value=text)[_COLUMNS].to_csv(index=False, lineterminator="\n"))
+        write_text(
+            folder / name, rows.assign(value=text)[TABLE_COLUMNS].to_csv(index=False, lineterminator="\n")
+        )
     where = {"file": file[record["row"]].to_numpy(), "line": line[record["row"]].to_numpy()}
     faults = record.drop(columns="row").assign(**where)[["file", "line", *record.columns.drop("row")]]
     write_text(folder / "planted_faults.csv", faults.to_csv(index=False, lineterminator="\n"))
@@ -148,7 +157,8 @@ def _write_tables(folder: Path, sites: pd.DataFrame, record: pd.DataFrame) -> li
     return [*(Written(name, *_CONTENTS[name]) for name in TABLES), planted]
 
 
-def _readme(title: str, epochs: list[str], written: list[Written]) -> str:
+def readme(title: str, epochs: list[str], written: list[Written]) -> str:
+    """Return the text of ``README.txt``: what the world is, and each file with its unit and content."""
     width, units = max(len(row.file) for row in written), max(len(row.units) for row in written)
     lines = [f"{row.file:{width}}  {row.units:{units}}  {row.content}" for row in written]
     note = "Nothing in it is real: coasts, mountains and places belong to the seed alone."

@@ -1,6 +1,6 @@
 """Rasters of a virtual world on disk, on grids as various as those of real data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,12 +122,37 @@ def _listed(file: str, name: str, where: str) -> Written:
 
 
 def _write(path: Path, name: str, values: npt.NDArray[np.generic], geobox: GeoBox) -> None:
-    """Write one variable as a tiled GeoTIFF that states CRS, nodata, unit and meaning."""
-    classes = name in CLASSES
-    units, long_name = VARIABLES[name]
+    """Write one variable of the region as `write_raster` does."""
+    write_raster(path, values, geobox, described=VARIABLES[name], classes=CLASSES.get(name, {}))
+
+
+def write_raster(
+    path: Path,
+    values: npt.NDArray[np.generic],
+    geobox: GeoBox,
+    *,
+    described: tuple[str, str],
+    classes: Mapping[int, str] | None = None,
+) -> None:
+    """Write one variable as a tiled GeoTIFF that states CRS, nodata, unit and meaning.
+
+    Parameters
+    ----------
+    path
+        Replaced if it is there.
+    values
+        (y, x); the sea is NaN, in classes `CLASS_NODATA`.
+    geobox
+        The grid.
+    described
+        Unit and long name.
+    classes
+        Code -> label, if the variable is one of classes.
+    """
+    units, long_name = described
     tags = {"long_name": long_name, "units": units}
     if classes:
-        tags["classes"] = " ".join(f"{code}={label}" for code, label in CLASSES[name].items())
+        tags["classes"] = " ".join(f"{code}={label}" for code, label in classes.items())
     profile = {
         "driver": "GTiff",
         "height": geobox.shape[0],

@@ -34,7 +34,7 @@ _PROBES = {"probing": 1.5, "thaw tube": 2.5, "ground temperature": np.nan}
 _GEOTHERMAL = 0.02  # [K m-1]
 
 
-class _Spot(NamedTuple):
+class Spot(NamedTuple):
     """Where a site stands."""
 
     row: int
@@ -94,10 +94,10 @@ def sample_sites(
     random = generator(seed, "sites")
     presence = world["truth_permafrost_presence"].values
     land, frozen = presence[0] <= 1, (presence == 1).all(axis=0)
-    roads = _roads(random, world, land)
-    drilled = _spots(random, world, land, roads, n_boreholes)
-    probed = _spots(random, world, frozen, roads, n_active_layer)
-    stations = _spots(random, world, land, roads, n_stations)
+    roads = place_roads(random, world, land)
+    drilled = place_sites(random, world, land, roads, n_boreholes)
+    probed = place_sites(random, world, frozen, roads, n_active_layer)
+    stations = place_sites(random, world, land, roads, n_stations)
     rows: list[dict[str, object]] = []
     for number, spot in enumerate(drilled, start=1):
         site = _site("B", number, spot)
@@ -108,10 +108,10 @@ def sample_sites(
         rows += _active_layer(random, world, spot, _site("A", number, spot))
     for number, spot in enumerate(stations, start=1):
         rows += _station(random, world, spot, _site("S", number, spot))
-    return _table(rows, int(world.attrs["seed"]))
+    return observation_table(rows, int(world.attrs["seed"]))
 
 
-def _table(rows: list[dict[str, object]], world_seed: int) -> pd.DataFrame:
+def observation_table(rows: list[dict[str, object]], world_seed: int) -> pd.DataFrame:
     """Return rows with all columns of the site table, typed."""
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     texts = [name for name, dtype in COLUMNS.items() if dtype == "object"]
@@ -123,7 +123,7 @@ def _table(rows: list[dict[str, object]], world_seed: int) -> pd.DataFrame:
     return frame.astype(COLUMNS)
 
 
-def _roads(random: np.random.Generator, world: xr.Dataset, land: Mask) -> Array:
+def place_roads(random: np.random.Generator, world: xr.Dataset, land: Mask) -> Array:
     """Return towns joined by a tree of roads, each road as (row, column, row, column)."""
     rows, columns = np.nonzero(land)
     if rows.size == 0:
@@ -139,9 +139,9 @@ def _roads(random: np.random.Generator, world: xr.Dataset, land: Mask) -> Array:
     return np.column_stack([at[start], at[end]])
 
 
-def _spots(
+def place_sites(
     random: np.random.Generator, world: xr.Dataset, allowed: Mask, roads: Array, count: int
-) -> list[_Spot]:
+) -> list[Spot]:
     """Return places of sites: half of them around towns, a third along roads, the others anywhere."""
     rows, columns = np.nonzero(allowed)
     if count and rows.size == 0:
@@ -168,17 +168,17 @@ def _spots(
     return _located(random, world, np.concatenate(found)[:count]) if found else []
 
 
-def _located(random: np.random.Generator, world: xr.Dataset, at: Array) -> list[_Spot]:
+def _located(random: np.random.Generator, world: xr.Dataset, at: Array) -> list[Spot]:
     geobox = world.odc.geobox
     longitude, latitude = located_in(geobox, at[:, 1], at[:, 0], "EPSG:4326")
     longitude = np.mod(longitude + 180.0, 360.0) - 180.0
     row, column = np.floor(at).astype(int).T
     elevation = world["elevation"].values[row, column] + random.normal(0.0, 8.0, len(at))
     numbers = zip(row, column, latitude.round(4), longitude.round(4), elevation.round(0), strict=True)
-    return [_Spot(int(r), int(c), float(y), float(x), max(float(z), 1.0)) for r, c, y, x, z in numbers]
+    return [Spot(int(r), int(c), float(y), float(x), max(float(z), 1.0)) for r, c, y, x, z in numbers]
 
 
-def _site(letter: str, number: int, spot: _Spot) -> dict[str, object]:
+def _site(letter: str, number: int, spot: Spot) -> dict[str, object]:
     identity = f"{letter}{number:03d}"
     kind = {"B": "Borehole", "A": "Active-layer grid", "S": "Station"}[letter]
     return {
@@ -200,12 +200,12 @@ def _visits(random: np.random.Generator, world: xr.Dataset, mean: float) -> list
     return years[start : start + length]
 
 
-def _at(world: xr.Dataset, name: str, epoch: int, spot: _Spot) -> float:
+def _at(world: xr.Dataset, name: str, epoch: int, spot: Spot) -> float:
     return float(world[name].values[epoch, spot.row, spot.column])
 
 
 def _borehole(
-    random: np.random.Generator, world: xr.Dataset, spot: _Spot, site: dict[str, object]
+    random: np.random.Generator, world: xr.Dataset, spot: Spot, site: dict[str, object]
 ) -> list[dict[str, object]]:
     """Return ground temperatures: from that of the surface to that of the permafrost table, then linear."""
     depths = np.array(_DEPTHS[random.choice(len(_DEPTHS), p=(0.4, 0.35, 0.25))])
@@ -230,7 +230,7 @@ def _borehole(
 
 
 def _core(
-    random: np.random.Generator, world: xr.Dataset, spot: _Spot, site: dict[str, object]
+    random: np.random.Generator, world: xr.Dataset, spot: Spot, site: dict[str, object]
 ) -> list[dict[str, object]]:
     year, epoch = _visits(random, world, 0.0)[0]
     ice = _at(world, "truth_volumetric_ice_content", epoch, spot)
@@ -242,7 +242,7 @@ def _core(
 
 
 def _active_layer(
-    random: np.random.Generator, world: xr.Dataset, spot: _Spot, site: dict[str, object]
+    random: np.random.Generator, world: xr.Dataset, spot: Spot, site: dict[str, object]
 ) -> list[dict[str, object]]:
     method = str(random.choice(list(_PROBES), p=(0.7, 0.2, 0.1)))
     own, reach = np.exp(random.normal(0.0, 0.08)), _PROBES[method]
@@ -265,7 +265,7 @@ def _active_layer(
 
 
 def _station(
-    random: np.random.Generator, world: xr.Dataset, spot: _Spot, site: dict[str, object]
+    random: np.random.Generator, world: xr.Dataset, spot: Spot, site: dict[str, object]
 ) -> list[dict[str, object]]:
     """Return annual means of the very weather that the world has in each year."""
     seed = int(world.attrs["seed"])

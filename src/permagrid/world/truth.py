@@ -101,9 +101,7 @@ def truth(freezing: Array, thawing: Array, snow: Array, cover: Surface, below: G
     stefan = np.sqrt(2.0 * below.conductivity * thaw * _DAY / (_LATENT_HEAT * (below.moisture + 0.03)))
     # Heat that goes into the frozen ground below is lost to thawing: less thaw where it is cold.
     thickness = 100.0 * stefan * below.roughness / (1.0 + 0.03 * np.maximum(-temperature, 0.0))
-    # Near 0 degC a part of the water stays liquid, and excess ice has partly melted.
-    ice = below.pore_ice + below.excess * (1.0 - below.pore_ice / 100.0)
-    ice = ice * (1.0 - 0.35 * np.exp(np.minimum(temperature, 0.0)))
+    ice = ice_content(temperature, below)
     return Truth(
         surface_temperature=(thaw - frost) / YEAR + below.hidden,
         temperature=temperature,
@@ -111,6 +109,21 @@ def truth(freezing: Array, thawing: Array, snow: Array, cover: Surface, below: G
         active_layer=np.where(frozen, np.maximum(thickness, 10.0), np.nan),
         ice=np.where(frozen, np.clip(ice, 0.5, 90.0), np.nan),
     )
+
+
+def ice_content(temperature: Array, below: Ground) -> Array:
+    """Return the volumetric ice content of the upper permafrost [%], as if there were permafrost everywhere.
+
+    Parameters
+    ----------
+    temperature
+        Mean annual ground temperature [degC].
+    below
+        Properties of the ground.
+    """
+    ice = below.pore_ice + below.excess * (1.0 - below.pore_ice / 100.0)
+    # Near 0 degC a part of the water stays liquid, and excess ice has partly melted.
+    return np.asarray(ice * (1.0 - 0.35 * np.exp(np.minimum(temperature, 0.0))))
 
 
 def ttop(frost: Array, thaw: Array, ratio: Array) -> Array:

@@ -12,6 +12,7 @@ from permagrid.errors import PermagridError, did_you_mean
 from permagrid.sites.readers.reader import READERS, Provenance, observations
 from permagrid.sites.readers.spreadsheets import sheet_table
 from permagrid.sites.readers.text_files import (
+    BLANKS,
     delimited,
     listed,
     numbers,
@@ -49,6 +50,7 @@ def table(  # noqa: PLR0913 - a study sets these keywords, and they are what its
     citation: str = "",
     licence: str = "",
     sheet: str | int = 0,
+    keep: Sequence[str] = (),
 ) -> gpd.GeoDataFrame:
     """Read a plain table (text, Excel, GeoParquet, GeoPackage) with one observation in each row.
 
@@ -83,11 +85,15 @@ def table(  # noqa: PLR0913 - a study sets these keywords, and they are what its
         Licence of the source.
     sheet
         Name or number (from 0) of the sheet or layer to read.
+    keep
+        Further columns of the file that covariates of a study without grid are read from. Such a table may
+        have no coordinates.
 
     Returns
     -------
     geopandas.GeoDataFrame
-        Site table. Values such as ``>260`` become censored.
+        Site table, and the columns to `keep`: numbers where all of a column are, else texts. Values such as
+        ``>260`` become censored.
 
     Raises
     ------
@@ -96,12 +102,37 @@ def table(  # noqa: PLR0913 - a study sets these keywords, and they are what its
     """
     path = Path(path)
     raw, own_crs = _read(path, delimiter, encoding, sheet)
+    kept = _kept(raw, keep, path.name, (decimal, missing))
+    if keep:
+        raw = raw.assign(**{name: "" for name in ("latitude", "longitude") if name not in raw})
     frame = _observed(raw, dict(columns or {}), variable, path.name, (decimal, missing))
     frame = _in_degrees(_in_own_units(frame, unit, depth_unit, path.name), crs or own_crs, path.name)
     prefix = source or path.name.split(".")[0]
     if source is not None or "source" not in frame:
         frame = frame.assign(source=prefix)
-    return observations(_named(frame, prefix), Provenance(prefix, prefix, citation, licence), path)
+    sites = observations(_named(frame, prefix), Provenance(prefix, prefix, citation, licence), path)
+    return sites.assign(**{name: column.loc[sites["row"]].to_numpy() for name, column in kept.items()})
+
+
+def _kept(
+    raw: pd.DataFrame, names: Sequence[str], file: str, written: tuple[str, Sequence[str | float]]
+) -> dict[str, pd.Series]:
+    """Return further columns as numbers, or as texts where any of a column is none."""
+    require(raw, names, file)
+    taken = [name for name in names if name in COLUMNS]
+    if taken:
+        raise PermagridError(
+            f"{file}: keep: {taken[0]!r} is a column of the site table, which is read anyway"
+        )
+    found: dict[str, pd.Series] = {}
+    for name in names:
+        texts = stripped(raw, name)
+        try:
+            found[name] = numbers(texts.to_frame(name), name, file, decimal=written[0], missing=written[1])
+        except PermagridError:
+            lost = texts.isin([str(code) for code in written[1]])
+            found[name] = texts.mask(lost | texts.isin(BLANKS), "")
+    return found
 
 
 def _read(path: Path, delimiter: str, encoding: str, sheet: str | int) -> tuple[pd.DataFrame, str | None]:

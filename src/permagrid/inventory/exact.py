@@ -1,0 +1,188 @@
+"""Sums of many numbers without any rounding, so that neither order nor blocks nor workers are in them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from permagrid.errors import PermagridError
+from permagrid.grid import Float
+
+_DIGITS = 20
+"""Digits of 32 bits that a sum has."""
+_LOWEST = -320
+"""Exponent of two of the last bit of a sum; what a term has below it is left out."""
+_HIGHEST = 2.0**250
+"""A term must be below this; billions of them then fit."""
+_FULL = 2**31
+"""Terms that fit into a digit of 64 bits before what is over must be carried on."""
+
+_Index = NDArray[np.int64]
+
+
+class ExactSums:
+    """Sums in rows and columns, exact in fixed point, to which terms may come in any order.
+
+    Parameters
+    ----------
+    rows, columns
+        How many sums there are.
+
+    Notes
+    -----
+    Each term is taken apart into integers of 32 bits, which are added to the digits of a long accumulator
+    (Kulisch 2013, Computer arithmetic and validity, chapter 8). A sum is rounded once, when it is read.
+
+    Examples
+    --------
+    >>> sums = ExactSums(1, 1)
+    >>> sums.add(np.array([[1e16], [1.0], [-1e16]]))
+    >>> sums.values().tolist()
+    [[1.0]]
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self._digits = np.zeros((rows, columns, _DIGITS), dtype=np.int64)
+        self._added = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns, _ = self._digits.shape
+        return int(rows), int(columns)
+
+    def add(
+        self,
+        values: NDArray[np.floating[Any]],
+        weights: Float | None = None,
+        row: NDArray[np.integer] | None = None,
+    ) -> None:
+        """Add values times weights to the sums.
+
+        Parameters
+        ----------
+        values
+            One column per sum, shape ``(n, columns)``. Every number must be finite.
+        weights
+            Shape ``(n,)``, or that of the values; 1 if left out. A product is rounded to 53 bits before it
+            is added.
+        row
+            The row of sums to which each row of values belongs, shape ``(n,)``; the first if left out.
+
+        Raises
+        ------
+        PermagridError
+            If a product is not finite, or 1e75 or more.
+        """
+        terms = np.ascontiguousarray(values)
+        count = len(terms)
+        rows = np.zeros(count, dtype=np.int64) if row is None else np.ascontiguousarray(row, dtype=np.int64)
+        factors = np.ones((count, 1)) if weights is None else np.asarray(weights, dtype=float)
+        factors = np.ascontiguousarray(factors.reshape(count, -1))
+        if self._added + count >= _FULL:
+            self._carry()
+        self._added += count
+        bad = _accumulate(terms, factors, rows, self._digits)
+        if bad >= 0:
+            raise PermagridError(
+                f"a sum cannot take the values of row {bad}: one is not finite, or 1e75 or more"
+            )
+
+    def merge(self, other: "ExactSums") -> None:
+        """Add the sums of another accumulator of the same shape."""
+        if other.shape != self.shape:
+            raise PermagridError(f"sums of shape {other.shape} cannot be added to those of {self.shape}")
+        self._carry()
+        other._carry()
+        self._digits += other._digits
+        self._added = 2
+
+    def whole_numbers(self) -> list[list[int]]:
+        """Return the sums as integers, in units of 2**-320."""
+        weights = [1 << (32 * place) for place in range(_DIGITS)]
+        return [
+            [
+                sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
+                for digits in row
+            ]
+            for row in self._digits
+        ]
+
+    def values(self) -> Float:
+        """Return the sums, each rounded once, shape ``(rows, columns)``."""
+        return rounded(self.whole_numbers())
+
+    def column_sums(self) -> Float:
+        """Return the sums of all rows, added before they are rounded, shape ``(columns,)``."""
+        return np.asarray(rounded([[sum(column) for column in zip(*self.whole_numbers(), strict=True)]])[0])
+
+    def plain(self) -> list[list[str]]:
+        """Return the sums as texts in hexadecimal, for a file."""
+        return [[format(number, "x") for number in row] for row in self.whole_numbers()]
+
+    @classmethod
+    def of(cls, plain: Sequence[Sequence[str]]) -> "ExactSums":
+        """Return the sums that `plain` told.
+
+        Examples
+        --------
+        >>> sums = ExactSums(1, 2)
+        >>> sums.add(np.array([[-0.1, 1e9]]))
+        >>> ExactSums.of(sums.plain()).values().tolist()
+        [[-0.1, 1000000000.0]]
+        """
+        out = cls(len(plain), len(plain[0]) if plain else 0)
+        for row, texts in enumerate(plain):
+            for column, text in enumerate(texts):
+                number = int(text, 16)
+                sign, size = (-1, -number) if number < 0 else (1, number)
+                for place in range(_DIGITS):
+                    out._digits[row, column, place] = sign * (size >> (32 * place) & 0xFFFFFFFF)
+        out._added = 1
+        return out
+
+    def _carry(self) -> None:
+        """Bring all digits but the last to 0 to 2**32 - 1."""
+        for place in range(_DIGITS - 1):
+            over = self._digits[..., place] >> 32
+            self._digits[..., place] -= over << 32
+            self._digits[..., place + 1] += over
+        self._added = 1
+
+
+def rounded(numbers: Sequence[Sequence[int]]) -> Float:
+    """Return integers in units of 2**-320 as the nearest floating-point numbers."""
+    unit = 1 << -_LOWEST
+    return np.array([[number / unit for number in row] for row in numbers], dtype=float)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _accumulate(values: Float, factors: Float, rows: _Index, digits: _Index) -> int:
+    """Add the products and return -1, or the row of the first that cannot be added."""
+    columns, alike = values.shape[1], factors.shape[1] == 1
+    term = np.empty(1)
+    bits = term.view(np.int64)
+    for i in range(len(values)):
+        sums = digits[rows[i]]
+        for j in range(columns):
+            term[0] = np.float64(values[i, j]) * factors[i, 0 if alike else j]
+            if not abs(term[0]) < _HIGHEST:
+                return i
+            exponent = (bits[0] >> 52) & 0x7FF
+            # What lies below the last bit is cut off, and so are all numbers without a leading bit.
+            place = exponent - 1075 - _LOWEST
+            mantissa = (bits[0] & 0xFFFFFFFFFFFFF) | (np.int64(exponent > 0) << 52)
+            if place < 0:
+                mantissa = mantissa >> min(-place, 63)
+                place = 0
+            sign = np.int64(-1) if bits[0] < 0 else np.int64(1)
+            digit, shift = place >> 5, place & 31
+            low = np.uint64(mantissa & 0xFFFFFFFF) << np.uint64(shift)
+            high = np.uint64(mantissa >> 32) << np.uint64(shift)
+            middle = np.int64(low >> np.uint64(32)) + np.int64(high & np.uint64(0xFFFFFFFF))
+            sums[j, digit] += sign * np.int64(low & np.uint64(0xFFFFFFFF))
+            sums[j, digit + 1] += sign * middle
+            sums[j, digit + 2] += sign * np.int64(high >> np.uint64(32))
+    return -1

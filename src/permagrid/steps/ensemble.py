@@ -1,0 +1,280 @@
+"""Step: learners joined into one distribution, scored by weights that were learned without the fold."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from permagrid.ensemble import (
+    FAMILIES,
+    ClassMixture,
+    Mixture,
+    fit_class_mixture,
+    fit_copula_mixture,
+    fit_gaussian_mixture,
+)
+from permagrid.errors import PermagridError
+from permagrid.rundir import RunDir, digest
+from permagrid.steps.code import code_digest
+from permagrid.steps.learners import candidate
+from permagrid.steps.nested import MAP, Nested, fold_name, joined_parts
+from permagrid.steps.scores import Ground
+from permagrid.study import Ensemble, Study
+from permagrid.validation import Candidate, Comparison, Folds, Predicted, Problem, comparison_of
+from permagrid.validation.levels import LEVELS
+
+Float = NDArray[np.float64]
+
+JOINED_FOLDER = "work/joined"
+"""Where the nested predictions of ensembles are kept."""
+PLAIN = "plain_bma"
+"""Name of the mean of normal distributions that stands beside one of copulas."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """An ensemble: what it says of rows that it did not learn from, and what it is for the map."""
+
+    comparison: Comparison
+    """The comparison, with the ensemble as one more learner."""
+    quantiles: Mapping[tuple[str, str], Float]
+    """Ensemble, plain mean, and each learner by itself; fold scheme -> quantiles at `LEVELS`, shape
+    ``(repeats, n, levels)``; NaN where a row was not tested. None for classes."""
+    mixture: Mixture | ClassMixture
+    """What it is for the map, learned on inner folds of all rows."""
+    said: Float
+    """What that was learned from: predictions of all rows, shape ``(n, learners)`` or
+    ``(n, learners, classes)``; NaN where a row was not tested."""
+
+
+def fit_mixture(
+    ensemble: Ensemble,
+    study: Study,
+    said: Float,
+    observed: Float,
+    *,
+    method: str | None = None,
+) -> Mixture:
+    """Return the mixture of learners that fits out-of-fold predictions; rows without them are left out.
+
+    Parameters
+    ----------
+    ensemble, study
+        How, and of what.
+    said
+        Shape ``(n, learners)``.
+    observed
+        Shape ``(n,)``.
+    method
+        As in the study if left out.
+    """
+    told = np.isfinite(said).all(axis=1)
+    lower, upper = study.target.valid_range
+    if (method or ensemble.method) == "gaussian":
+        return fit_gaussian_mixture(said[told], observed[told], lower=lower, upper=upper)
+    families = ensemble.families or FAMILIES
+    return fit_copula_mixture(
+        said[told], observed[told], lower=lower, upper=upper, families=families, seed=study.seed
+    )
+
+
+def fit_classes(said: Float, observed: Float) -> ClassMixture:
+    """Return the mixture of learners that fits out-of-fold probabilities; rows without them are left out.
+
+    Parameters
+    ----------
+    said
+        Shape ``(n, learners, classes)``.
+    observed
+        Classes, shape ``(n,)``.
+    """
+    told = np.isfinite(said).all(axis=(1, 2))
+    return fit_class_mixture(said[told], observed[told], np.unique(observed))
+
+
+def variants_of(ensemble: Ensemble) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return what is scored: name -> method, and places of the learners that take part."""
+    every = tuple(range(len(ensemble.learners)))
+    found: dict[str, tuple[str, tuple[int, ...]]] = {ensemble.label: (ensemble.method, every)}
+    if ensemble.method == "copula":
+        found[PLAIN] = ("gaussian", every)
+    if len(every) > 1:
+        found |= {label: (ensemble.method, (place,)) for place, label in enumerate(ensemble.learners)}
+    return found
+
+
+def joined(
+    ground: Ground,
+    study: Study,
+    comparison: Comparison,
+    nested: Nested,
+    rundir: RunDir,
+    *,
+    advance: Callable[[int, int], None],
+) -> Joined:
+    """Return the ensemble of a study, its scores beside those of the learners.
+
+    In every outer fold, marginals, copulas and weights are learned from what the learners say of rows that
+    train, each said by a fit without it; the learners fitted to all of these rows then speak of those tested.
+
+    Parameters
+    ----------
+    ground, study, comparison
+        All rows, the study, and the comparison of its learners.
+    nested
+        What the learners say within the training rows.
+    rundir
+        Folder in which the result is kept.
+    advance
+        Told how many folds of how many are done.
+
+    Raises
+    ------
+    PermagridError
+        If the study has no ensemble, or a mixture cannot be fitted.
+    """
+    ensemble = study.ensemble
+    if ensemble is None:
+        raise PermagridError("ensemble: the study has none")
+    observed = ground.table["value"].to_numpy(float)
+    total, done = sum(map(len, comparison.folds)), 0
+    found: dict[str, Float] = {}
+    names = set[str]()
+    for scheme in comparison.folds:
+        work = _Scheme(ensemble, study, comparison, nested, scheme, observed)
+        name = f"{JOINED_FOLDER}/{scheme.name}.npy"
+        names.add(name)
+
+        def write(path: Path, work: _Scheme = work, done: int = done) -> None:
+            _write(path, work.made(lambda number: advance(done + number, total)))
+
+        path = rundir.keep(name, work.ingredients(), write)
+        found[scheme.name] = np.load(path, allow_pickle=False)
+        done += len(scheme)
+        advance(done, total)
+    rundir.forget(JOINED_FOLDER, names)
+    said, is_class = nested.said[MAP], study.target.kind == "class"
+    return Joined(
+        _with_ensemble(comparison, ground, study, ensemble, found),
+        _quantiles(ensemble, study, found),
+        fit_classes(said, observed) if is_class else fit_mixture(ensemble, study, said, observed),
+        said,
+    )
+
+
+def _write(path: Path, values: Float) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, values)
+
+
+@dataclass(frozen=True)
+class _Scheme:
+    """The ensemble and what stands beside it, under one fold scheme."""
+
+    ensemble: Ensemble
+    study: Study
+    comparison: Comparison
+    nested: Nested
+    scheme: Folds
+    observed: Float
+
+    def ingredients(self) -> dict[str, Any]:
+        """Return all that the result depends on, as plain values."""
+        names = [fold_name(self.scheme, number) for number in range(len(self.scheme))]
+        return {
+            "code": code_digest(__name__),
+            "ensemble": self.ensemble.model_dump(mode="json", exclude={"members", "block", "intervals"}),
+            "target": self.study.target.model_dump(mode="json"),
+            "seed": self.study.seed,
+            "observed": digest([value.hex() for value in self.observed.tolist()]),
+            "said": [_array_digest(self.nested.said[name]) for name in names],
+            "outer": [
+                _array_digest(self.comparison.raw[label, self.scheme.name].values)
+                for label in self.ensemble.learners
+            ],
+        }
+
+    def made(self, step: Callable[[int], None]) -> Float:
+        """Return predictions, shape ``(variants, repeats, n, 1 + levels)``, the mean and then quantiles.
+
+        Of classes, probabilities of shape ``(1, repeats, n, classes)``.
+        """
+        is_class = self.study.target.kind == "class"
+        variants = variants_of(self.ensemble)
+        width = len(np.unique(self.observed)) if is_class else 1 + len(LEVELS)
+        shape = (1 if is_class else len(variants), self.scheme.repeats, len(self.observed), width)
+        out = np.full(shape, np.nan)
+        per_round = len(self.scheme) // self.scheme.repeats
+        for number, (_, test) in enumerate(self.scheme.pairs):
+            inner = self.nested.said[fold_name(self.scheme, number)]
+            here = number // per_round
+            outer = np.stack(
+                [
+                    self.comparison.raw[label, self.scheme.name].values[here, test]
+                    for label in self.ensemble.learners
+                ],
+                axis=1,
+            )
+            if is_class:
+                out[0, here, test] = fit_classes(inner, self.observed).proba(outer)
+            else:
+                out[:, here, test] = self._values(inner, outer)
+            step(number + 1)
+        return out
+
+    def _values(self, inner: Float, outer: Float) -> Float:
+        found = []
+        for method, places in variants_of(self.ensemble).values():
+            mixture = fit_mixture(
+                self.ensemble, self.study, inner[:, list(places)], self.observed, method=method
+            )
+            some = outer[:, list(places)]
+            found.append(np.column_stack([mixture.mean(some), mixture.quantiles(some, LEVELS)]))
+        return np.stack(found)
+
+
+def _array_digest(values: Float) -> str:
+    return digest([list(values.shape), values.tobytes().hex()])
+
+
+def _quantiles(ensemble: Ensemble, study: Study, found: Mapping[str, Float]) -> dict[tuple[str, str], Float]:
+    if study.target.kind == "class":
+        return {}
+    return {
+        (name, scheme): values[place, ..., 1:]
+        for scheme, values in found.items()
+        for place, name in enumerate(variants_of(ensemble))
+    }
+
+
+def _with_ensemble(
+    comparison: Comparison, ground: Ground, study: Study, ensemble: Ensemble, found: Mapping[str, Float]
+) -> Comparison:
+    """Return a comparison with the ensemble as one more learner."""
+    is_class = study.target.kind == "class"
+    raw = {
+        (ensemble.label, scheme): Predicted(values[0] if is_class else values[0, ..., 0])
+        for scheme, values in found.items()
+    }
+    sees = [candidate(part, study) for part in joined_parts(study, ensemble).values()]
+    covariates = tuple(dict.fromkeys(name for each in sees for name in each.covariates))
+    classes = tuple(dict.fromkeys(name for each in sees for name in each.classes))
+    own = comparison_of(
+        ground.table,
+        {ensemble.label: Candidate(lambda keywords, names: None, covariates, classes=classes)},
+        comparison.folds,
+        raw,
+        problem=Problem(study.target.variable, study.target.kind),
+        draws=study.validation.bootstrap,
+        seed=study.seed,
+    )
+    return replace(
+        comparison,
+        predictions=pd.concat([comparison.predictions, own.predictions], ignore_index=True),
+        scores=pd.concat([comparison.scores, own.scores], ignore_index=True),
+        raw={**comparison.raw, **raw},
+    )

@@ -1,0 +1,127 @@
+"""Step: all that an ensemble adds to a run: scores, intervals, maps, and the totals of its members."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from scipy.special import ndtri
+
+from permagrid.rundir import RunDir
+from permagrid.steps.applicability import Belief
+from permagrid.steps.ensemble import Joined, joined
+from permagrid.steps.ensemble_maps import EnsembleMaker
+from permagrid.steps.intervals import interval_record, measured_coverage
+from permagrid.steps.inventory import inventory_record
+from permagrid.steps.layers import Maker, Map
+from permagrid.steps.maps import Canvas
+from permagrid.steps.member_maps import MemberMaker
+from permagrid.steps.nested import nested_predictions
+from permagrid.steps.regions import region_of_cells
+from permagrid.steps.scores import Ground
+from permagrid.study import Ensemble, Study
+from permagrid.validation import Comparison, Variogram, fit_variogram
+from permagrid.validation.distributions import pit
+
+Float = NDArray[np.float64]
+
+_SURE = 1e-3
+"""Held-out rows are not taken to be more extreme than this, or one of them would make the variogram."""
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """An ensemble under way: what it said of held-out rows, and what its maps and members are made from."""
+
+    study: Study
+    ensemble: Ensemble
+    ground: Ground
+    rundir: RunDir
+    joined: Joined
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        ground: Ground,
+        comparison: Comparison,
+        rundir: RunDir,
+        *,
+        advance: Callable[[int, int], None],
+    ) -> Self | None:
+        """Return the ensemble of a study, scored; None where it has none."""
+        if study.ensemble is None:
+            return None
+        nested = nested_predictions(ground, study, study.ensemble, comparison, rundir, advance=advance)
+        found = joined(ground, study, comparison, nested, rundir, advance=advance)
+        return cls(study, study.ensemble, ground, rundir, found)
+
+    @property
+    def comparison(self) -> Comparison:
+        """The comparison, with the ensemble as one more learner."""
+        return self.joined.comparison
+
+    def intervals(self, belief: Belief | None, quote: str) -> dict[str, Any] | None:
+        """Return how far its intervals may be trusted, as plain values; None for classes."""
+        return interval_record(
+            self.study, self.ensemble, self.ground, self.comparison, self.joined, belief, quote
+        )
+
+    def errors(self, quote: str) -> Variogram:
+        """Return how far its errors are alike, from rows that the folds to quote hold out.
+
+        Of values from the normal scores of their probability integral transform; of classes from Pearson
+        residuals, which are alike over shorter distances and less than what lies behind them.
+        """
+        table, scheme = self.ground.table, quote
+        observed = table["value"].to_numpy(float)
+        if self.study.target.kind == "class":
+            chance = self.comparison.raw[self.ensemble.label, scheme].values[0][:, -1]
+            chance = np.clip(chance, 0.01, 0.99)
+            scores = ((observed == observed.max()) - chance) / np.sqrt(chance * (1.0 - chance))
+        else:
+            told = pit(self.joined.quantiles[self.ensemble.label, scheme][0], observed, self.study.seed)
+            scores = ndtri(np.clip(told, _SURE, 1.0 - _SURE))
+        longitude, latitude = (table[name].to_numpy(float) for name in ("longitude", "latitude"))
+        return fit_variogram(longitude, latitude, np.asarray(scores), table["site_group"].to_numpy())
+
+    def makers(
+        self, canvas: Canvas, geobox: GeoBox, quote: str, intervals: dict[str, Any] | None
+    ) -> "Makers":
+        """Return what makes its maps and draws its members."""
+        study, ensemble = self.study, self.ensemble
+        level = max(ensemble.intervals)
+        central = EnsembleMaker(
+            study, ensemble, self.ground, self.joined, canvas, measured_coverage(intervals, level)
+        )
+        if not ensemble.members or (len(study.epochs) == 1 and study.inventory is None):
+            return Makers(study, central, None)
+        if study.target.kind == "class" and study.target.variable != "permafrost_presence":
+            return Makers(study, central, None)
+        regions = region_of_cells(geobox, study, self.ground.root)
+        members = MemberMaker(
+            study, ensemble, self.ground, canvas, central, self.errors(quote), regions, self.rundir
+        )
+        return Makers(study, central, members)
+
+
+@dataclass(frozen=True, eq=False)
+class Makers:
+    """What makes the maps of an ensemble and draws its members."""
+
+    study: Study
+    central: EnsembleMaker
+    members: MemberMaker | None
+
+    def all(self) -> list[Maker]:
+        """Return the makers of maps."""
+        return [self.central] if self.members is None else [self.central, self.members]
+
+    def inventory(self, maps: list[Map], advance: Callable[[int, int], None]) -> dict[str, Any] | None:
+        """Return totals, areas and changes with their ranges, as plain values; None without members."""
+        if self.members is None:
+            return None
+        tally, how = self.members.tally(advance)
+        return inventory_record(self.study, tally, how, maps)
