@@ -2,9 +2,9 @@
 
 Each world is sampled by clustered boreholes; support vectors, an additive model, a random forest and gradient
 boosting are joined by COP-BMA on folds that are as far from their sites as the map is. In every cell of
-permafrost the 95 % interval is compared with the true ice content, and the range of the members' totals with the
-true storage. Beside it stand plain Bayesian model averaging, a quantile regression forest by itself, and totals
-whose errors are taken to be independent from cell to cell.
+permafrost the 95 % interval is compared with the true ice content, and the range of the members' totals with
+the true storage. Beside it stand plain Bayesian model averaging, a quantile regression forest by itself, and
+totals whose errors are taken to be independent from cell to cell.
 """
 
 import argparse
@@ -79,9 +79,9 @@ def made(seed: int, boreholes: int, resolution: float) -> World:
     for name in CLASSES:
         stack[name] = stack[name].where(stack[name] < 255)
     stack = stack.where(grid[PRESENCE] > 0).assign_coords(grid.coords)
-    rows = world.boreholes.assign(site_group=world.boreholes["site_id"], epoch="2000-2019")
-    sampled = sample_stack(stack, rows).drop(columns=["sampling_fault", "sampled_distance"])
-    table = rows.join(sampled).dropna(subset=list(COVARIATES)).reset_index(drop=True)
+    kept = ["site_id", "longitude", "latitude", "value"]
+    rows = world.boreholes[kept].assign(site_group=world.boreholes["site_id"], epoch="2000-2019")
+    table = rows.join(sample_stack(stack, rows)).dropna(subset=list(COVARIATES)).reset_index(drop=True)
     longitude, latitude = lonlat(grid.odc.geobox)
     cells = pd.DataFrame({name: stack[name].values.ravel().astype(float) for name in names})
     cells = cells.assign(longitude=longitude.ravel(), latitude=latitude.ravel()).dropna()
@@ -214,7 +214,7 @@ TOTALS = {
 def summary(results: pd.DataFrame) -> str:
     """Return what all worlds say, as Markdown."""
     lines = [
-        "| 95 % interval | boreholes inside the area of applicability | cells there | cells everywhere | width [%] |"
+        "| 95 % interval | boreholes in the area of applicability | cells in it | all cells | width [%] |"
     ]
     lines.append("|---|---:|---:|---:|---:|")
     for name, label in NAMES.items():
@@ -228,8 +228,9 @@ def summary(results: pd.DataFrame) -> str:
         lines.append(f"| {label} | {held.sum()} of {len(results)} | {width.median():.0%} |")
     middle = results[["inside", "rmse_map", "range_km", "nugget"]].median()
     lines.append(
-        f"\nMedians: {middle['inside']:.0%} of the permafrost inside the area of applicability, error of the map "
-        f"{middle['rmse_map']:.1f} %, errors alike up to {middle['range_km']:.0f} km, nugget {middle['nugget']:.2f}."
+        f"\nMedians: {middle['inside']:.0%} of the permafrost inside the area of applicability, error of the "
+        f"map {middle['rmse_map']:.1f} %, errors alike up to {middle['range_km']:.0f} km, nugget "
+        f"{middle['nugget']:.2f}."
     )
     return "\n".join(lines)
 
@@ -283,8 +284,8 @@ def main() -> None:
             found.append(result_of(seed, options.boreholes))
             last = found[-1]
             print(
-                f"world {seed}: held {last['copula_bma_borehole']:.3f} (cells {last['copula_bma_cell']:.3f}), total "
-                f"{last['truth']:.0f} in {last['members_low']:.0f} to {last['members_high']:.0f}",
+                f"world {seed}: held {last['copula_bma_borehole']:.3f} (cells {last['copula_bma_cell']:.3f}) "
+                f"total {last['truth']:.0f} in {last['members_low']:.0f} to {last['members_high']:.0f}",
                 flush=True,
             )
             if options.table:

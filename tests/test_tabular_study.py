@@ -10,20 +10,25 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from command_line import call, made_up_study, write_data, write_study
-from permagrid import check_study, run
+from permagrid import check_study
 from permagrid.check import check_file
 from permagrid.covariates import Covariate
 from permagrid.errors import PermagridError, StudyError
+from permagrid.run import run
 from permagrid.sites.readers import READERS
 from permagrid.sites.rows import observation_rows
 from permagrid.sites.table import site_table
-from permagrid.steps.tabular import column_values
+from permagrid.steps.inputs import covariates_of
+from permagrid.steps.sites import flag_observations, read_sources
+from permagrid.steps.tabular import column_values, rows_of, training_table
 from permagrid.study import Study, parse_study, read_study, resolved
+from permagrid.validation import FOLDS
 
 STUDIES = Path(__file__).resolve().parents[1] / "studies"
 SAMPLES, BOREHOLES = 8, 12
@@ -172,7 +177,7 @@ def test_what_a_run_would_cost_is_told_and_is_nothing_after_it(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = finished.parent / "study.yaml"
-    told = call(capsys, "run", study, "--out", finished, "--dry-run", "--workers", 1)
+    told = call(capsys, "run", study, "--out", finished, "--dry-run", "--data", finished.parent)
     assert told.status == 0
     assert "no map, as the study has no grid" in told.out
     assert re.search(r"random_forest\s+site\s+4\s+4\s+4\s+0 s", told.out)
@@ -229,16 +234,17 @@ def test_rows_of_other_years_and_depths_and_censored_ones_fall_away(folder: Path
     rows.to_csv(folder / "ice.csv", index=False)
     study = table_study()
     study["sites"]["reduce"] = {"depth_rule": "each", "depth_range": [0, 3]}
-    study["learners"], study["products"] = study["learners"][1:], {"learner": "ridge", "applicability": False}
-    told = summary_of(run(write_study(folder, study), folder / "out", workers=1))["sites"]
-    assert told["site_epochs"] == 6 * BOREHOLES - 3
-    assert told["not_used"] == {"censored value": 1, "covariates: no material": 1}
+    read = parse_study(study)
+    observations = flag_observations(read_sources(read.sites.sources, folder), read, xr.Dataset())
+    table, _ = training_table(rows_of(observations, read), read, covariates_of(read))
+    why = table["excluded"].value_counts().to_dict()
+    assert why == {"": 6 * BOREHOLES - 3, "censored value": 1, "covariates: no material": 1}
 
 
 # --- rows and columns
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(order=st.permutations(range(6)))
 def test_rows_are_the_same_in_any_order_of_the_table(order: list[int]) -> None:
     table = site_table(
@@ -291,6 +297,40 @@ def test_a_column_that_does_not_hold_what_is_said_is_refused(
         column_values(pd.DataFrame({"m": column}), one)
 
 
+def test_further_columns_are_read_as_numbers_or_texts_and_tables_may_lack_coordinates(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,value,soil,wet\na,1,Fine,2.5\nb,,Till,3\nc,3,NA,-9\n", encoding="utf-8")
+    keywords: dict[str, Any] = {"variable": "excess_ice_content", "columns": {"site_id": "id"}}
+    rows = READERS["table"](path, **keywords, keep=["soil", "wet"], missing=[-9])
+    assert rows["site_id"].tolist() == ["t:a", "t:c"]
+    assert rows["soil"].tolist() == ["Fine", ""]
+    np.testing.assert_array_equal(rows["wet"], [2.5, np.nan])
+    assert rows["latitude"].isna().all()
+    with pytest.raises(PermagridError, match="no column for latitude, longitude"):
+        READERS["table"](path, **keywords)
+    with pytest.raises(PermagridError, match="keep: 'value' is a column of the site table"):
+        READERS["table"](path, **keywords, keep=["value"])
+
+
+def test_folds_that_need_no_place_do_without_and_the_others_refuse() -> None:
+    rows = pd.DataFrame({"site_group": list("aabbccdd"), "longitude": np.nan, "latitude": np.nan})
+    rows["value"], rows["deposit"] = np.arange(8.0), list("xxxxyyyy")
+    for method, keywords in (
+        ("random", {"n_folds": 2}),
+        ("site", {"n_folds": 4}),
+        ("holdout", {"stratified": False}),
+        ("region", {"column": "deposit"}),
+    ):
+        assert len(FOLDS[method](rows, **keywords).groups) == 8
+        # The names of boreholes have no say, nor has the order of rows.
+        shuffled = rows.iloc[::-1].reset_index(drop=True)
+        here, there = (FOLDS[method](table, **keywords).numbers() for table in (rows, shuffled))
+        np.testing.assert_array_equal(here, there[::-1])
+    for method, more in (("block", {"size": 1e5}), ("region", {"boxes": {"a": (0, 0, 9, 9)}})):
+        with pytest.raises(PermagridError, match="8 of 8 rows have no coordinates"):
+            FOLDS[method](rows, **more)
+
+
 # --- bad input
 
 
@@ -301,7 +341,7 @@ def faults(study: Spoilt, folder: Path) -> list[str]:
 
 
 def no_grid_for_a_raster(study: Spoilt, folder: Path) -> None:
-    study["covariates"] += [{"name": n, "path": f"{n}.tif", "unit": "m"} for n in ("dem", "snow")]
+    study["covariates"] += [{"name": name, "method": name} for name in ("latitude", "longitude")]
 
 
 def blocks(study: Spoilt, folder: Path) -> None:
@@ -391,6 +431,8 @@ def own_name(study: Spoilt, folder: Path) -> None:
 def no_class(study: Spoilt, folder: Path) -> None:
     study["target"] = {"variable": "visible_ice_class", "kind": "class", "unit": "1", "valid_range": [0, 100]}
     study["sites"]["sources"][0]["variable"] = "visible_ice_class"
+    study["learners"] = study["learners"][:1]
+    samples().assign(value=lambda rows: (rows["value"] > 0) / 2.0).to_csv(folder / "ice.csv", index=False)
 
 
 def column_not_in_the_file(study: Spoilt, folder: Path) -> None:

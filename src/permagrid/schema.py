@@ -42,11 +42,18 @@ def study_schema() -> dict[str, Any]:
             "anyOf": [_variant(base, key, table, name) for name in table],
         }
     _add_named_sources(schema)
+    _let_tables_have_no_products(schema)
     tests = definitions["Sites"]["properties"]["quality"]
     tests["properties"] = {name: {"anyOf": [_keywords(QUALITY, name), {"type": "null"}]} for name in QUALITY}
     tests["additionalProperties"] = False
     about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "permagrid study"}
     return {**about, **_without_infinity(schema)}
+
+
+def _let_tables_have_no_products(schema: dict[str, Any]) -> None:
+    """Let a study without grid leave out what is to be mapped."""
+    schema["required"] = [key for key in schema["required"] if key != "products"]
+    schema["anyOf"] = [{"required": ["products"]}, {"properties": {"grid": {"type": "null"}}}]
 
 
 def _add_named_sources(schema: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def test_a_cell_in_degrees_is_that_of_the_closed_form():
     [
         ("EPSG:3995", 12_500, (-1e6, -1e6, 5e5, 1e6)),  # the pole within
         ("EPSG:3995", 100_000, (-5e6, -5e6, 5e6, 5e6)),
-        ("EPSG:3995", 100, (-30_000, -30_000, 30_000, 30_000)),
+        ("EPSG:3995", 100, (-12_000, -12_000, 12_000, 12_000)),
         ("EPSG:3413", 1000, (2e6, 1e6, 2.1e6, 1.05e6)),
         ("EPSG:6931", 25_000, (-2e6, -2e6, 1e6, 1e6)),
         ("EPSG:32633", 10_000, (2e5, 6e6, 8e5, 7e6)),
@@ -108,7 +108,7 @@ def test_a_quarter_of_the_northern_hemisphere_on_a_polar_grid_is_an_eighth_of_th
 
 @pytest.mark.parametrize(
     ("crs", "resolution"),
-    [("ESRI:54030", 200_000), ("ESRI:54008", 200_000), ("EPSG:6933", 100_000)],
+    [("ESRI:54030", 200_000), ("ESRI:54008", 200_000)],
 )
 def test_the_globe_in_a_projection_with_an_edge_is_whole(crs, resolution):
     grid = make_geobox(crs, resolution, bounds=(-2.1e7, -1.4e7, 2.1e7, 1.4e7))
@@ -116,10 +116,10 @@ def test_the_globe_in_a_projection_with_an_edge_is_whole(crs, resolution):
 
 
 def test_the_globe_on_an_equal_area_polar_grid_is_whole_to_a_millionth():
-    grid = make_geobox("EPSG:6931", 25_000, bounds=(-13e6, -13e6, 13e6, 13e6))
+    grid = make_geobox("EPSG:6931", 50_000, bounds=(-13e6, -13e6, 13e6, 13e6))
     areas = cell_areas(grid)
     assert areas.sum() == pytest.approx(EARTH, rel=1e-6)
-    assert areas.max() == 625e6
+    assert areas.max() == 2500e6
     assert areas[0, 0] == 0.0  # beyond the south pole there is nothing
 
 

@@ -162,6 +162,7 @@ OTHERS = {
     "min_child_samples": 60,
     "min_child_weight": 15.0,
     "min_samples_leaf": 40,
+    "min_samples_split": 60,
     "monotone": {"a": -1},
     "n_estimators": 7,
     "n_neighbors": 9,

@@ -12,6 +12,7 @@ from permagrid.validation.interval_evidence import (
     conformal_intervals,
     conformal_table,
     index_bins,
+    index_edges,
     interval_evidence,
     plain_records,
 )
@@ -19,7 +20,12 @@ from permagrid.validation.interval_evidence import (
 REFERENCE = "copula_bma"
 SCHEMES = {"random": 1.0, "site": 1.15, "block_500km": 1.35}
 """Scheme -> by how much errors are larger than stated."""
-LEARNERS = {REFERENCE: (1.0, 1.0), "plain_bma": (1.0, 1.35), "random_forest": (1.2, 0.75), "ridge": (1.6, 1.0)}
+LEARNERS = {
+    REFERENCE: (1.0, 1.0),
+    "plain_bma": (1.0, 1.35),
+    "random_forest": (1.2, 0.75),
+    "ridge": (1.6, 1.0),
+}
 """Learner -> size of its errors, and of what it states them to be."""
 
 
@@ -39,7 +45,7 @@ def made_record(n=400, seed=3):
     size = 1.0 + 1.5 * index
     truth = rng.normal(-3, 4, n)
     noise = {learner: np.repeat(rng.normal(0, 1, n // 4), 4) for learner in LEARNERS}
-    schemes, quantiles, labels = [], {}, index_bins(index, 0.8, bins=3)
+    schemes, quantiles, labels = [], {}, index_bins(index, index_edges(index, 0.8))
     for name, factor in SCHEMES.items():
         schemes.append(made_folds(name, n))
         for learner, (error, stated) in LEARNERS.items():

@@ -16,6 +16,7 @@ from permagrid.validation.interval_evidence import (
     conformal_intervals,
     conformal_table,
     index_bins,
+    index_edges,
     interval_evidence,
 )
 from permagrid.validation.paired import corrected_t
@@ -254,7 +255,7 @@ def evidence(seed=0, repeats=1):
         ("good", "site"): np.stack([normal(mean, 1 + 2 * (index > 0.6))] * repeats),
         ("sure", "site"): np.stack([normal(mean, np.full(N, 0.5))] * repeats),
     }
-    return y, quantiles, scheme, {"site": {DI_BIN: index_bins(index, 0.6, bins=2)}}
+    return y, quantiles, scheme, {"site": {DI_BIN: index_bins(index, index_edges(index, 0.6, bins=2))}}
 
 
 def test_all_tables_at_once_tell_the_right_learner_from_the_one_that_is_too_sure():
@@ -304,7 +305,7 @@ def test_conformal_methods_side_by_side_mend_what_was_stated():
 
 def test_bins_of_the_index_hold_as_many_rows_each_and_what_is_beyond():
     index = np.append(np.linspace(0, 1, 90), [2.0, np.nan])
-    labels = index_bins(index, 1.0)
+    labels = index_bins(index, index_edges(index, 1.0))
     assert pd.Series(labels[:-1]).value_counts().to_dict() == {
         "0.00 to 0.33": 30,
         "0.33 to 0.67": 30,
@@ -312,3 +313,6 @@ def test_bins_of_the_index_hold_as_many_rows_each_and_what_is_beyond():
         "above 1.00": 1,
     }
     assert labels[-1] is None
+    tied = index_edges(np.zeros(9), 0.5)
+    assert index_bins(np.array([0.0, 0.4, 0.6]), tied).tolist() == ["0.00 to 0.50"] * 2 + ["above 0.50"]
+    assert index_edges(np.array([np.nan, 3.0]), 0.5).tolist() == [0.0, 0.5]

@@ -105,7 +105,8 @@ def _judged(read: Draft, root: Path, *, data: bool) -> Iterator[Finding]:
         if geobox is not None:
             told = {int(f.location[1]) for f in (*missing, *looked) if f.location[0] == "covariates"}
             yield from build_faults(study, root, geobox, told=told)
-    yield from other_rasters(study, root, grid="grid" in sound)
+    if not study.is_tabular:
+        yield from other_rasters(study, root, grid="grid" in sound)
     if "sites" in usable:
         tables = Tables(study, root, grid="grid" in sound)
         faulty = list(tables.findings())

@@ -33,8 +33,6 @@ def is_there(path: Path) -> bool:
 
 
 def _wanted(study: Study, root: Path, usable: frozenset[str]) -> Iterator[tuple[Location, list[Path]]]:
-    if "grid" in usable:
-        yield from _of_the_grid(study, root)
     if "sites" in usable:
         for group, sources in (("sources", study.sites.sources), ("stations", study.sites.stations)):
             for index, source in enumerate(sources):
@@ -50,17 +48,18 @@ def _wanted(study: Study, root: Path, usable: frozenset[str]) -> Iterator[tuple[
         for index, folds in enumerate(study.validation.folds):
             if isinstance(folds.keywords.get("path"), str):
                 yield ("validation", "folds", index, "path"), [root / folds.keywords["path"]]
+    yield from _of_maps(study, root, usable)
+
+
+def _of_maps(study: Study, root: Path, usable: frozenset[str]) -> Iterator[tuple[Location, list[Path]]]:
+    if "grid" in usable and study.grid is not None and study.grid.mask is not None:
+        yield ("grid", "mask", "path"), [root / study.grid.mask.path]
     for index, reference in enumerate(study.references):
         yield ("references", index, "path"), [root / reference.path]
     if study.inventory is not None and study.inventory.regions is not None:
         yield ("inventory", "regions", "path"), [root / study.inventory.regions.path]
     if study.truth is not None and "epochs" in usable:
         yield ("truth", "path"), truth_files(study, root)
-
-
-def _of_the_grid(study: Study, root: Path) -> Iterator[tuple[Location, list[Path]]]:
-    if study.grid is not None and study.grid.mask is not None:
-        yield ("grid", "mask", "path"), [root / study.grid.mask.path]
 
 
 def truth_files(study: Study, root: Path) -> list[Path]:

@@ -256,7 +256,7 @@ RULES: tuple[Rule, ...] = (
     _rule(_target, whole="target"),
     _rule(_epochs, usable="epochs"),
     _rule(grid_faults, whole="grid"),
-    _rule(tabular_faults, whole="grid epochs sites covariates sampling validation products inventory"),
+    _rule(tabular_faults, whole="grid epochs sites covariates sampling validation products ensemble"),
     _rule(observation_faults, whole="grid", usable="covariates"),
     _rule(_readers, usable="sites"),
     _rule(_quality, usable="sites"),

@@ -64,8 +64,6 @@ def _without_meaning(study: Study) -> Iterator[tuple[Location, str]]:
         yield ("references",), "are maps with which maps are compared"
     if study.truth is not None:
         yield ("truth",), "is the true map"
-    if study.inventory is not None:
-        yield ("inventory",), "is of totals over a map"
     if study.sites.labels is not None:
         yield ("sites", "labels"), "makes one label for each site and epoch of a map"
     for test in study.sites.quality:
@@ -74,8 +72,13 @@ def _without_meaning(study: Study) -> Iterator[tuple[Location, str]]:
     for index, folds in enumerate(study.validation.folds):
         if folds.method == "knndm":
             yield ("validation", "folds", index), "knndm follows the distances of a map"
-    if study.validation.inner.method == "knndm":
-        yield ("validation", "inner"), "knndm follows the distances of a map"
+    ensemble = study.ensemble
+    for section, inner in (
+        ("validation", study.validation.inner),
+        ("ensemble", None if ensemble is None else ensemble.inner),
+    ):
+        if inner is not None and inner.method == "knndm":
+            yield (section, "inner"), "knndm follows the distances of a map"
 
 
 def observation_faults(study: Study) -> Iterator[Finding]:
@@ -150,7 +153,10 @@ def place_faults(study: Study, rows: pd.DataFrame) -> Iterator[Finding]:
     schemes: list[tuple[Location, FoldsPart]] = [
         (("validation", "folds", index), part) for index, part in enumerate(study.validation.folds)
     ]
-    for place, part in [*schemes, (("validation", "inner"), study.validation.inner)]:
+    schemes.append((("validation", "inner"), study.validation.inner))
+    if study.ensemble is not None and study.ensemble.inner is not None:
+        schemes.append((("ensemble", "inner"), study.ensemble.inner))
+    for place, part in schemes:
         if of_places(part):
             yield Finding(
                 place,

@@ -1,5 +1,6 @@
 """One member of a copula mixture: the distribution of an observation, given one learner's prediction."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from permagrid.grid import Float
 _NODES, _SHARES = np.polynomial.legendre.leggauss(16)
 _TIED = 1e-9
 """Probability of one prediction alone from which on it counts as shared by many rows."""
+_CHUNK = 1024
 _WIDEST = 7.0
 """Normal score of the outermost ranks."""
 
@@ -62,6 +64,31 @@ class CopulaMember:
     def density(self, u: Float, ranks: Ranks) -> Float:
         """Return the density of U at u, given the ranks of predictions."""
         return self._given(self.copula.pdf, u, ranks)
+
+    def area(self, u: Float, widths: Float, ranks: Ranks) -> Float:
+        """Return sums of widths times P(U <= u), given the ranks of predictions, shape ``(n,)``.
+
+        Parameters
+        ----------
+        u, widths
+            Shape ``(Y,)``.
+        ranks
+            Of predictions.
+        """
+        out = np.empty(len(ranks.at))
+        for start in range(0, len(out), _CHUNK):
+            part = ranks.at[start : start + _CHUNK]
+            total = np.zeros(len(part))
+            for width, row in zip(widths.tolist(), self.copula.h(u[:, None], part[None, :]), strict=True):
+                total += width * row
+            out[start : start + _CHUNK] = total
+        for low, high in sorted(set(zip(ranks.low.tolist(), ranks.high.tolist(), strict=True))):
+            same = np.full(len(u), low), np.full(len(u), high)
+            shared = Ranks(same[0], np.arange(len(u)), *same)
+            of = ranks.tied[(ranks.low == low) & (ranks.high == high)]
+            out[of] = math.fsum(widths * self.below(u, shared))
+        out[np.isnan(ranks.at)] = np.nan
+        return out
 
     def rows(self, u: Float, size: int) -> "MemberRows":
         """Return P(U <= u) at predictions that are even in normal scores of their ranks.

@@ -64,16 +64,18 @@ class CopulaMixture:
         """The copula of each learner."""
         return tuple(member.copula for member in self.members)
 
+    def alone(self, place: int) -> "CopulaMixture":
+        """Return the distribution that one learner gives by itself."""
+        return CopulaMixture(np.ones(1), (self.members[place],), self.marginal, self.lower, self.upper)
+
     def mean(self, predictions: ArrayLike) -> Float:
         """Return the mean of the distribution, shape ``(n,)``."""
         ranks = self._ranks(predictions)
-        columns = []
-        for weight, member, of in zip(self.weights, self.members, ranks, strict=True):
-            total = np.full(len(of.at), self._nodes[3])
-            if weight > 0.0:
-                for u, width in zip(*self._nodes[1:3], strict=True):
-                    total = total - width * member.below(np.full(len(of.at), u), of)
-            columns.append(total)
+        u, widths, highest = self._nodes
+        columns = [
+            highest - member.area(u, widths, of) if weight > 0.0 else of.at
+            for weight, member, of in zip(self.weights, self.members, ranks, strict=True)
+        ]
         return blend(self.weights, columns)
 
     def cdf(self, predictions: ArrayLike, y: ArrayLike) -> Float:
@@ -216,7 +218,8 @@ class CopulaMixture:
 
     def _below(self, u: Float, ranks: Sequence[Ranks]) -> Float:
         each = [member.below(u, of) for member, of in zip(self.members, ranks, strict=True)]
-        return blend(self.weights, each)
+        # Weights may sum to a hair above 1.
+        return np.minimum(blend(self.weights, each), 1.0)
 
     def _relative(self, member: CopulaMember, ranks: Ranks, y: Float) -> Float:
         """Return the density of y under a member by that under the marginal; at a point mass, its mass."""
@@ -243,14 +246,14 @@ class CopulaMixture:
         return kept_nan(start, np.where(low, self.lower, np.where(high, self.upper, inside)))
 
     @cached_property
-    def _nodes(self) -> tuple[Float, list[float], list[float], float]:
-        """Values, their ranks and widths by which the distribution is integrated, and the highest value."""
+    def _nodes(self) -> tuple[Float, Float, float]:
+        """Ranks of values, widths by which the distribution there is summed, and the highest value."""
         knots = self._values(96, 96, _REACH)
         node, share = np.polynomial.legendre.leggauss(4)
         half = 0.5 * np.diff(knots)
         y = (knots[:-1, None] + half[:, None] * (1.0 + node)).ravel()
         widths = (half[:, None] * share).ravel()
-        return y, self._rank(y).tolist(), widths.tolist(), float(knots[-1])
+        return self._rank(y), widths, float(knots[-1])
 
     def _table_values(self, size: int) -> Float:
         even = size // 4
@@ -356,6 +359,9 @@ def _member(
         # A learner that passes a bound has a distribution that does.
         lower = bounds[0] if column.min() >= bounds[0] else -np.inf
         upper = bounds[1] if column.max() <= bounds[1] else np.inf
+        if len(np.unique(column[(column > lower) & (column < upper)])) < 2:
+            # One value beside a bound is told from it by its rank alone.
+            lower, upper = -np.inf, np.inf
         of_column = Marginal.fit(column, lower=lower, upper=upper, weights=rows.weights)
         edge = 0.5 / (len(column) + 1.0)
     fitted = fit_copula(u, _pseudo(of_column, column, seed), families=families, weights=rows.weights)

@@ -205,7 +205,8 @@ class GaussianMixture:
         each = [
             ndtr((y - centre) / deviation) for centre, deviation in zip(centres, self.deviations, strict=True)
         ]
-        return blend(self.weights, each)
+        # Weights may sum to a hair above 1.
+        return np.minimum(blend(self.weights, each), 1.0)
 
     def _mean(self, k: int, centre: Float) -> Float:
         deviation = self.deviations[k]

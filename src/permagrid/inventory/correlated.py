@@ -1,6 +1,6 @@
 """How sure a total is if the errors of cells are independent, wholly alike, or alike up to some distance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,25 @@ class ErrorSums:
         if other.regions != self.regions:
             raise PermagridError("bounds: two parts have different regions")
         self._sums.merge(other._sums)
+
+    def plain(self) -> dict[str, Any]:
+        """Return everything as plain values, for a file; `from_plain` reads it without loss."""
+        return {"regions": list(self.regions), "sums": self._sums.plain()}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "ErrorSums":
+        """Return the sums that `plain` told.
+
+        Examples
+        --------
+        >>> sums = ErrorSums(["north"])
+        >>> sums.add(np.array([3.0]), np.array([2.0]), region=np.array([0]))
+        >>> ErrorSums.from_plain(sums.plain()).correlated("north")
+        6.0
+        """
+        out = cls(plain["regions"])
+        out._sums = ExactSums.of(plain["sums"])
+        return out
 
     def correlated(self, name: str = ALL) -> float:
         """Return the standard deviation of a total whose errors are all alike: the upper bound."""

@@ -78,6 +78,8 @@ class ExactSums:
         """
         terms = np.ascontiguousarray(values)
         count = len(terms)
+        if not count:
+            return
         rows = np.zeros(count, dtype=np.int64) if row is None else np.ascontiguousarray(row, dtype=np.int64)
         factors = np.ones((count, 1)) if weights is None else np.asarray(weights, dtype=float)
         factors = np.ascontiguousarray(factors.reshape(count, -1))
@@ -101,13 +103,14 @@ class ExactSums:
 
     def whole_numbers(self) -> list[list[int]]:
         """Return the sums as integers, in units of 2**-320."""
-        weights = [1 << (32 * place) for place in range(_DIGITS)]
+        self._carry()
+        low = self._digits[..., :-1].astype("<u4")
         return [
             [
-                sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
-                for digits in row
+                int.from_bytes(digits.tobytes(), "little") + (int(last) << 32 * (_DIGITS - 1))
+                for digits, last in zip(row, ends, strict=True)
             ]
-            for row in self._digits
+            for row, ends in zip(low, self._digits[..., -1], strict=True)
         ]
 
     def values(self) -> Float:

@@ -23,7 +23,7 @@ so that without such an end all the Earth would be a zone of isolated permafrost
 NO_ZONE = 255
 """Code of cells without a probability."""
 
-_BINS = 10_000
+_BINS = 1000
 
 
 def zone_codes(probability: NDArray[np.floating[Any]], *, lowest: float = LOWEST) -> Codes:
@@ -178,11 +178,11 @@ class AreaMatch:
         return float(self._sums.column_sums()[1])
 
     def area_above(self, threshold: float) -> float:
-        """Return the area whose probability reaches a threshold, told in steps of 1e-4 [m2]."""
+        """Return the area whose probability reaches a threshold, told in steps of 0.001 [m2]."""
         return float(self._above()[min(max(round(threshold * _BINS), 0), _BINS)])
 
     def threshold(self) -> float:
-        """Return the probability from which on the area is nearest to that expected, in steps of 1e-4.
+        """Return the probability from which on the area is nearest to that expected, in steps of 0.001.
 
         Of several that are equally near the greatest that a cell has is returned.
 

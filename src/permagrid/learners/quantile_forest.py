@@ -18,9 +18,16 @@ from permagrid.learners.trees import _Split
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int_]
+Single = NDArray[np.float32]
+Whole = NDArray[np.int32]
+_Nodes = tuple[Index, Whole, Single, Whole]
+"""Roots of the trees, and of all nodes the covariate, the threshold and the two children, -1 for a leaf."""
+_Leaves = tuple[Index, Whole, Float, Float]
+"""Where the rows of each node begin, these rows, the sum of their weights, and the weight of each row."""
 
 _ROUNDING = 1e-12
 """By how much a sum of weights may miss a level that it is meant to reach."""
+_ROWS_AT_A_TIME = 256
 
 
 @LEARNERS.register
@@ -130,7 +137,7 @@ class QuantileForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self._flatten(forest, np.ascontiguousarray(X[order], dtype=np.float32))
         return self
 
-    def _flatten(self, forest: Any, rows: NDArray[np.float32]) -> None:
+    def _flatten(self, forest: Any, rows: Single) -> None:
         """Keep all trees in one table of nodes, and beside it the rows of each leaf, by rising value."""
         trees = [tree.tree_ for tree in forest.estimators_]
         self.roots_ = np.cumsum([0, *(tree.node_count for tree in trees)])
@@ -142,12 +149,12 @@ class QuantileForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             members.append(np.argsort(leaves, kind="stable"))
         self.starts_ = np.append(np.concatenate(starts), len(trees) * len(rows))
         self.members_ = np.concatenate(members).astype(np.int32)
-        self.feature_ = np.concatenate([tree.feature for tree in trees])
-        self.threshold_ = np.concatenate([tree.threshold for tree in trees])
+        self.feature_ = np.concatenate([tree.feature for tree in trees]).astype(np.int32)
+        self.threshold_ = _rounded_down(np.concatenate([tree.threshold for tree in trees]))
         children = [np.stack([tree.children_left, tree.children_right], axis=1) for tree in trees]
         self.children_ = np.concatenate(
             [np.where(pair < 0, -1, pair + root) for pair, root in zip(children, self.roots_, strict=False)]
-        )
+        ).astype(np.int32)
         self.leaf_weights_, self.leaf_means_ = _leaf_sums(
             self.starts_, self.members_, self.values_, self.row_weights_
         )
@@ -200,17 +207,21 @@ class QuantileForest(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         below = np.searchsorted(self.values_, np.broadcast_to(values, len(rows)), side="right")
         return np.asarray(_shares_below(rows, self._nodes(None), self._leaves(), below))
 
-    def _nodes(self, trees: int | None) -> tuple[Index, Index, Float, Index]:
+    def _nodes(self, trees: int | None) -> _Nodes:
         return self.roots_[: (trees or self.n_estimators)], self.feature_, self.threshold_, self.children_
 
-    def _leaves(self) -> tuple[Index, NDArray[np.int32], Float, Float]:
+    def _leaves(self) -> _Leaves:
         return self.starts_, self.members_, self.leaf_weights_, self.row_weights_
 
 
+def _rounded_down(thresholds: Float) -> Single:
+    """Return the largest numbers of single precision that are not above thresholds: what they ask of rows."""
+    found = thresholds.astype(np.float32)
+    return np.where(found > thresholds, np.nextafter(found, np.float32(-np.inf)), found)
+
+
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _leaf_sums(
-    starts: Index, members: NDArray[np.int32], values: Float, weights: Float
-) -> tuple[Float, Float]:
+def _leaf_sums(starts: Index, members: Whole, values: Float, weights: Float) -> tuple[Float, Float]:
     """Return the sum of the weights and the mean of the values of each node's rows; 0 where it has none."""
     total, mean = np.zeros(len(starts) - 1), np.zeros(len(starts) - 1)
     for node in range(len(total)):
@@ -224,7 +235,7 @@ def _leaf_sums(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _leaf(row: NDArray[np.float32], root: int, feature: Index, threshold: Float, children: Index) -> int:
+def _leaf(row: Single, root: int, feature: Whole, threshold: Single, children: Whole) -> int:
     node = root
     while children[node, 0] >= 0:
         node = children[node, 0] if row[feature[node]] <= threshold[node] else children[node, 1]
@@ -232,47 +243,47 @@ def _leaf(row: NDArray[np.float32], root: int, feature: Index, threshold: Float,
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _means(rows: NDArray[np.float32], nodes: tuple[Index, Index, Float, Index], leaf_means: Float) -> Float:
+def _means(rows: Single, nodes: _Nodes, leaf_means: Float) -> Float:
+    """Add up tree after tree, so that a tree stays in fast memory while all rows pass through it."""
     roots, feature, threshold, children = nodes
     out = np.zeros(len(rows))
-    for row in range(len(rows)):
-        for root in roots:
+    for root in roots:
+        for row in range(len(rows)):
             out[row] += leaf_means[_leaf(rows[row], root, feature, threshold, children)]
-        out[row] /= len(roots)
-    return out
+    return out / len(roots)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _weigh(
-    row: NDArray[np.float32],
-    nodes: tuple[Index, Index, Float, Index],
-    leaves: tuple[Index, NDArray[np.int32], Float, Float],
-    out: Float,
-) -> None:
-    """Set the weights of all training rows for one place; over all trees they sum to 1."""
+def _found(rows: Single, start: int, nodes: _Nodes, out: Whole) -> None:
+    """Set the leaves of some rows from `start`, one column for each tree."""
     roots, feature, threshold, children = nodes
+    for tree in range(len(roots)):
+        for row in range(start, min(start + len(out), len(rows))):
+            out[row - start, tree] = _leaf(rows[row], roots[tree], feature, threshold, children)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _weigh(found: Whole, leaves: _Leaves, out: Float) -> None:
+    """Set the weights of all training rows for a row that lies in these leaves; they sum to 1."""
     starts, members, leaf_weights, weights = leaves
     out[:] = 0.0
-    for root in roots:
-        leaf = _leaf(row, root, feature, threshold, children)
-        each = 1.0 / (leaf_weights[leaf] * len(roots))
+    for leaf in found:
+        each = 1.0 / (leaf_weights[leaf] * len(found))
         for place in range(starts[leaf], starts[leaf + 1]):
             member = members[place]
             out[member] += weights[member] * each
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _quantiles(
-    rows: NDArray[np.float32],
-    nodes: tuple[Index, Index, Float, Index],
-    leaves: tuple[Index, NDArray[np.int32], Float, Float],
-    levels: Float,
-) -> Index:
+def _quantiles(rows: Single, nodes: _Nodes, leaves: _Leaves, levels: Float) -> Index:
     """Return for each row and rising level the first training row, by value, at which it is reached."""
     weights = np.empty(len(leaves[3]))
+    found = np.empty((_ROWS_AT_A_TIME, len(nodes[0])), dtype=np.int32)
     out = np.empty((len(rows), len(levels)), dtype=np.int64)
     for row in range(len(rows)):
-        _weigh(rows[row], nodes, leaves, weights)
+        if row % _ROWS_AT_A_TIME == 0:
+            _found(rows, row, nodes, found)
+        _weigh(found[row % _ROWS_AT_A_TIME], leaves, weights)
         place, reached = 0, weights[0]
         for level in range(len(levels)):
             while reached < levels[level] - _ROUNDING and place < len(weights) - 1:
@@ -283,16 +294,14 @@ def _quantiles(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _shares_below(
-    rows: NDArray[np.float32],
-    nodes: tuple[Index, Index, Float, Index],
-    leaves: tuple[Index, NDArray[np.int32], Float, Float],
-    below: Index,
-) -> Float:
+def _shares_below(rows: Single, nodes: _Nodes, leaves: _Leaves, below: Index) -> Float:
     weights = np.empty(len(leaves[3]))
+    found = np.empty((_ROWS_AT_A_TIME, len(nodes[0])), dtype=np.int32)
     out = np.zeros(len(rows))
     for row in range(len(rows)):
-        _weigh(rows[row], nodes, leaves, weights)
+        if row % _ROWS_AT_A_TIME == 0:
+            _found(rows, row, nodes, found)
+        _weigh(found[row % _ROWS_AT_A_TIME], leaves, weights)
         for place in range(below[row]):
             out[row] += weights[place]
         out[row] = min(out[row], 1.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from permagrid.errors import PermagridError
 from permagrid.learners.resampled_additive import additive_members
@@ -74,13 +75,15 @@ def resampled(
     weights: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
+    structures: int = 10,
 ) -> Resampled:
     """Return the members of a learner by a bootstrap of its training rows.
 
     Hyper-parameters, and whatever the learner knows of its columns, their scale and their classes, stay as
     fitted. Support vectors and additive models are solved anew for every member, and share what depends on
-    the columns alone. Trees keep their structure, and their leaves are filled anew. Any other learner is
-    refitted. What weights of one give is what the learner says itself, but for rounding in single precision.
+    the columns alone. Forests keep their trees, whose leaves are filled anew; of boosted trees a few
+    structures are grown. Any other learner is refitted. What weights of one give is what the learner says
+    itself, but for rounding in single precision.
 
     Parameters
     ----------
@@ -94,6 +97,9 @@ def resampled(
         How often each row is drawn by each member, shape ``(n, members)``.
     sample_weight
         Weights of the rows with which it was fitted, if there were any, shape ``(n,)``.
+    structures
+        How many structures of boosted trees are grown, if there are as many members: member m has that of
+        member m modulo their number. More are nearer to refits, and take longer to predict.
 
     Raises
     ------
@@ -110,10 +116,12 @@ def resampled(
     >>> resampled(model, rows, rows[:, 0], drawn).predict([[3.0]]).round(2)
     array([[3., 3., 3.]], dtype=float32)
     """
-    task, lone = task_of(estimator, X, y, weights, sample_weight)
+    task, lone = task_of(estimator, X, y, weights, sample_weight, structures=structures)
     name = learner_name(estimator)
     try:
-        said = members_of(estimator, task)
+        # Left alone, scikit-learn's boosting starts a thread for every core, in every thread that calls.
+        with threadpool_limits(1, user_api="openmp"):
+            said = members_of(estimator, task)
     except _FAILURES as error:
         raise PermagridError(f"members of {name}: {error}") from error
     return Resampled(said.scheme, task.weights.shape[1], task.rows.shape[1], said.predict, lone)

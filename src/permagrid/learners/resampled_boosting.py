@@ -1,11 +1,12 @@
 """Members of boosted trees: their structure as it is, with leaf values found anew, tree after tree."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from permagrid.learners.boosted import LightGBMClassifier, LightGBMRegressor
@@ -46,30 +47,33 @@ class Structure(NamedTuple):
 class _Leaves:
     """Trees and the values of their leaves for all members."""
 
-    structure: Structure
-    table: Float32
-    """Shape ``(leaves, members)``."""
+    structures: list[tuple[Structure, Float32]]
+    """Trees, and the values of their leaves for every member that has them, shape ``(leaves, members)``."""
+    members: int
     is_class: bool
 
     def predict(self, rows: Float) -> Float32:
         """Return predictions, shape ``(n, members)``."""
-        out = np.empty((len(rows), self.table.shape[1]), dtype=np.float32)
-        seen = self.structure.rows(rows)
-        for start in range(0, len(rows), _AT_A_TIME):
-            part = out[start : start + _AT_A_TIME]
-            _add(self.structure.trees.leaves(seen[start : start + _AT_A_TIME]), self.table, part)
-            if self.is_class:
-                part[:] = logistic(part.astype(float))
+        out = np.empty((len(rows), self.members), dtype=np.float32)
+        for number, (structure, table) in enumerate(self.structures):
+            seen = structure.rows(rows)
+            for start in range(0, len(rows), _AT_A_TIME):
+                leaves = structure.trees.leaves(seen[start : start + _AT_A_TIME])
+                said = _added(leaves, table)
+                part = out[start : start + _AT_A_TIME, number :: len(self.structures)]
+                part[:] = logistic(said.astype(float)) if self.is_class else said
         return out
 
 
 def boosting_members(estimator: Any, task: Task) -> Said | None:
     """Return members of boosted trees of scikit-learn or LightGBM; None if it is neither.
 
-    The value of a leaf is found as the library finds it (Friedman 2001, doi:10.1214/aos/1013203451), of the
-    gradients at what the member itself has said so far. To this is added by what the fitted value differs
-    from the one that is found so for all rows alike: rounding, or what comes of rows that were drawn for each
-    tree and of directions.
+    Where a boosted tree splits depends on its rows no less than what it says there: of one structure for all,
+    members would spread a quarter as far as refits do. So the first members are refits, and lend their
+    structure to those after them. The value of a leaf is then found as the library finds it (Friedman 2001,
+    doi:10.1214/aos/1013203451), of the gradients at what the member itself has said so far. To this is added
+    by what the value in the refit differs from the one that is found so with the weights of that refit:
+    rounding, or what comes of rows that were drawn for each tree and of directions.
 
     Parameters
     ----------
@@ -78,14 +82,27 @@ def boosting_members(estimator: Any, task: Task) -> Said | None:
     task
         Its training rows and their weights.
     """
-    if isinstance(estimator, _HISTOGRAM):
-        structure = _of_histogram(estimator)
-    elif isinstance(estimator, _LIGHTGBM):
-        structure = _of_lightgbm(estimator)
-    else:
+    if not isinstance(estimator, _HISTOGRAM + _LIGHTGBM):
         return None
+    members = task.weights.shape[1]
+    several = min(task.structures, members)
+    made = [_member(estimator, task, range(first, members, several)) for first in range(several)]
+    told = (
+        f"{several} structures of trees, each grown of the rows of one member, with values of leaves found "
+        "anew for every member, tree by tree"
+    )
+    return Said(told, _Leaves(made, members, task.is_class).predict)
+
+
+def _member(estimator: Any, task: Task, members: Sequence[int]) -> tuple[Structure, Float32]:
+    """Return the structure that the first of some members grows, and values of leaves for all of them."""
+    weights, grown = task.of_member(members[0]), estimator
+    if (task.weights[:, members[0]] != 1.0).any():
+        kept = weights > 0
+        grown = clone(estimator).fit(task.rows[kept], task.target[kept], sample_weight=weights[kept])
+    structure = _of_histogram(grown) if isinstance(grown, _HISTOGRAM) else _of_lightgbm(grown)
     values = task.values
-    weights = np.stack([task.of_member(m) for m in range(task.weights.shape[1])] + [task.ours], axis=1)
+    weights = np.stack([task.of_member(member) for member in (*members, members[0])], axis=1)
     if task.is_class and estimator.class_weight == "balanced":
         weights = np.stack([_balanced(values, column) for column in weights.T], axis=1)
     mean = np.array([np.average(values, weights=column) for column in weights.T])
@@ -100,8 +117,7 @@ def boosting_members(estimator: Any, task: Task) -> Said | None:
         begin,
         np.array([structure.rate, structure.penalty, float(task.is_class)]),
     )
-    told = "structure of the trees as fitted, with values of leaves found anew for each member, tree by tree"
-    return Said(told, _Leaves(structure, table, task.is_class).predict)
+    return structure, table
 
 
 def _balanced(values: Float, weights: Float) -> Float:
@@ -197,7 +213,7 @@ def _refilled(
     begin: Float,
     settings: Float,
 ) -> Float32:
-    """Return values of leaves for all members, of whom the last stands for all rows alike.
+    """Return values of leaves for all members; the last weights are those of which the trees were grown.
 
     Parameters
     ----------
@@ -251,12 +267,14 @@ def _refilled(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _add(leaves: Int32, table: Float32, out: Float32) -> None:
-    trees = len(leaves)
+def _added(leaves: Int32, table: Float32) -> Float32:
+    trees, many = leaves.shape
+    out = np.empty((many, table.shape[1]), dtype=np.float32)
     ones = np.ones(trees, dtype=np.float32)
     places = np.empty(trees, dtype=np.int64)
-    for row in range(len(out)):
+    for row in range(many):
         for tree in range(trees):
             places[tree] = leaves[tree, row]
         out[row] = 0.0
         add_rows(out[row], ones, places, trees, table)
+    return out

@@ -28,6 +28,8 @@ class Task:
     """Weights of the rows with which the learner was fitted, if there were any."""
     is_class: bool
     """Whether the target is one of two classes."""
+    structures: int
+    """How many structures of boosted trees members share, at most."""
 
     @property
     def values(self) -> Float:
@@ -71,7 +73,13 @@ class Said:
 
 
 def task_of(
-    estimator: Any, X: ArrayLike, y: ArrayLike, weights: ArrayLike, base: ArrayLike | None
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    weights: ArrayLike,
+    base: ArrayLike | None,
+    *,
+    structures: int,
 ) -> tuple[Task, dict[int, float]]:
     """Return a task, and the members that have drawn rows of one class alone, with what they say.
 
@@ -85,6 +93,8 @@ def task_of(
     rows, target = np.asarray(X, dtype=float), np.asarray(y)
     drawn = np.asarray(weights, dtype=float)
     ours = None if base is None else np.asarray(base, dtype=float)
+    if structures < 1:
+        raise PermagridError(f"members: structures must be at least 1, found {structures}")
     if rows.ndim != 2 or target.shape != rows.shape[:1] or drawn.shape[:1] != target.shape or drawn.ndim != 2:
         raise PermagridError(
             f"members: rows {rows.shape}, target {target.shape} and weights {drawn.shape} do not go together"
@@ -108,7 +118,7 @@ def task_of(
         share = ((target == classes[1]) @ whole) / whole.sum(axis=0)
         lone = {int(m): float(share[m]) for m in np.flatnonzero((share == 0.0) | (share == 1.0))}
         drawn = np.where(np.isin(np.arange(drawn.shape[1]), list(lone)), 1.0, drawn)
-    return Task(rows, target, drawn, ours, is_class), lone
+    return Task(rows, target, drawn, ours, is_class, structures), lone
 
 
 def inner(estimator: Any, task: Task) -> tuple[Any, Task]:

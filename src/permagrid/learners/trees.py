@@ -97,6 +97,7 @@ def random_forest(
     n_estimators: int = 500,
     max_features: _Split = None,
     min_samples_leaf: int = 1,
+    min_samples_split: int = 2,
     max_depth: int | None = None,
     class_weight: Balance = None,
     monotone: Directions | None = None,
@@ -114,6 +115,8 @@ def random_forest(
         each split chooses; a third for values and the square root for classes if left out.
     min_samples_leaf
         Fewest rows in a leaf.
+    min_samples_split
+        Fewest rows that are split further, 2 or more.
     max_depth
         Most splits from the root to a leaf; not limited if left out.
     class_weight
@@ -127,7 +130,8 @@ def random_forest(
     PermagridError
         If a keyword is out of its range, or `class_weight` is given for values.
     """
-    keywords = _forest("random_forest", setting, n_estimators, max_features, min_samples_leaf, max_depth)
+    keywords = _forest("random_forest", setting, n_estimators, max_features, max_depth)
+    keywords |= _fewest("random_forest", min_samples_leaf, min_samples_split)
     for_classes_only("random_forest", setting, class_weight=class_weight)
     keywords["monotonic_cst"] = directions("random_forest", setting, monotone)
     if setting.task == "value":
@@ -148,6 +152,7 @@ def extra_trees(
     n_estimators: int = 500,
     max_features: _Split = None,
     min_samples_leaf: int = 1,
+    min_samples_split: int = 2,
     max_depth: int | None = None,
     class_weight: Balance = None,
     monotone: Directions | None = None,
@@ -168,6 +173,8 @@ def extra_trees(
         each split chooses; all for values and the square root for classes if left out.
     min_samples_leaf
         Fewest rows in a leaf.
+    min_samples_split
+        Fewest rows that are split further, 2 or more.
     max_depth
         Most splits from the root to a leaf; not limited if left out.
     class_weight
@@ -181,7 +188,8 @@ def extra_trees(
     PermagridError
         If a keyword is out of its range, or `class_weight` is given for values.
     """
-    keywords = _forest("extra_trees", setting, n_estimators, max_features, min_samples_leaf, max_depth)
+    keywords = _forest("extra_trees", setting, n_estimators, max_features, max_depth)
+    keywords |= _fewest("extra_trees", min_samples_leaf, min_samples_split)
     for_classes_only("extra_trees", setting, class_weight=class_weight)
     keywords["monotonic_cst"] = directions("extra_trees", setting, monotone)
     if setting.task == "value":
@@ -237,13 +245,11 @@ def _forest(
     setting: Setting,
     n_estimators: int,
     max_features: _Split,
-    min_samples_leaf: int,
     max_depth: int | None,
 ) -> dict[str, Any]:
-    at_least(learner, 1, n_estimators=n_estimators, min_samples_leaf=min_samples_leaf, max_depth=max_depth)
+    at_least(learner, 1, n_estimators=n_estimators, max_depth=max_depth)
     keywords: dict[str, Any] = {
         "n_estimators": n_estimators,
-        "min_samples_leaf": min_samples_leaf,
         "max_depth": max_depth,
         "random_state": setting.seed,
         # More than one would add the trees' votes in the order in which threads end.
@@ -254,3 +260,9 @@ def _forest(
         # As a whole number, 1 would be one covariate.
         max_features = float(max_features)
     return keywords if max_features is None else {**keywords, "max_features": max_features}
+
+
+def _fewest(learner: str, min_samples_leaf: int, min_samples_split: int) -> dict[str, int]:
+    at_least(learner, 1, min_samples_leaf=min_samples_leaf)
+    at_least(learner, 2, min_samples_split=min_samples_split)
+    return {"min_samples_leaf": min_samples_leaf, "min_samples_split": min_samples_split}

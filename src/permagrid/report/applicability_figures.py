@@ -123,7 +123,8 @@ def error_curve_figure(told: Mapping[str, Any], *, unit: str) -> Figure:
     corners = sorted((float(item["di"]), float(item["error"])) for item in told["error_model"])
     threshold, name = float(told["threshold"]), error_title(told)
     quantiles = {float(share): float(di) for share, di in (told.get("training_di") or {}).items()}
-    reach = max(threshold, corners[-1][0])
+    # Of rows that all have a double nothing is known beyond 0.
+    reach = max(threshold, corners[-1][0]) or 1.0
     figure = new_figure(7.6, 4.2)
     axes = figure.subplots()
     plain(axes)

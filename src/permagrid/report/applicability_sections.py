@@ -73,10 +73,10 @@ def applicability_section(
         ),
     ]
     folded = [*_every_epoch(beside, study), *_weights(told)]
-    maps = makes_maps(summary)
-    text = (*(_text(told) if maps else _text_of_a_table(told)), *range_sentences(summary))
+    mapped = makes_maps(summary)
+    text = (*(_text(told) if mapped else _text_of_a_table(told)), *range_sentences(summary))
     part = Part(text=text, figures=tuple(figures), tables=_shares(told), folded=tuple(folded))
-    title = "Where the map may be believed" if maps else "What may be predicted from these rows"
+    title = "Where the map may be believed" if mapped else "What may be predicted from these rows"
     return Section("applicability", title, (part,))
 
 

@@ -65,6 +65,7 @@ def coverage_figure(coverage: Records, *, reference: str, quote: str | None = No
                     _mark(axes, item, at, number == 0, _learner_colour(number))
         axes.set_xticks(range(len(levels)), [f"{100 * level:g}" for level in levels])
         axes.set_xlim(-0.6, len(levels) - 0.4)
+        axes.set_ylim(top=102.0)
         axes.set_title(wrapped(fold_title(folds) + (" (to quote)" if folds == quote else ""), 36))
     for axes in lowest(panels, columns):
         axes.set_xlabel("Stated coverage [%]")
@@ -182,7 +183,7 @@ def conformal_figure(
     unit
         Unit of the target.
     """
-    figure = new_figure(9.4, 0.18 * len(names) * len(parts) + 0.3 * len(parts) + 1.25)
+    figure = new_figure(9.4, (0.15 * len(names) + 0.2) * len(parts) + 1.25)
     panels = small_multiples(figure, 2, columns=2, sharey=True)
     step = 0.74 / max(len(names), 1)
     for number, method in enumerate(names):

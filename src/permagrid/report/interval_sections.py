@@ -247,10 +247,10 @@ def _paired_grid(record: Mapping[str, Any], folds: str) -> Grid:
 
 _CONFORMAL = (
     "Conformal calibration widens or narrows intervals by what they missed. Split: as far on both sides of "
-    "the median as others erred. CQR (Romano et al. 2019, arXiv:1905.03222): the stated interval and one margin; "
-    "by bins of the dissimilarity index, a margin for each, so that each bin holds. CV+ (Barber et al. 2021, "
-    "doi:10.1214/20-AOS1965): from the fits of inner folds. Where a bin has too few rows for its level, its "
-    "interval is endless: nothing is known there."
+    "the median as others erred. CQR (Romano et al. 2019, arXiv:1905.03222): the stated interval and one "
+    "margin; by bins of the dissimilarity index, a margin for each, so that each bin holds. CV+ (Barber et "
+    "al. 2021, doi:10.1214/20-AOS1965): from the fits of inner folds. Where a bin has too few rows for its "
+    "level, its interval is endless: nothing is known there."
 )
 
 

@@ -37,7 +37,7 @@ def coverage_sentences(record: Mapping[str, Any]) -> tuple[str, ...]:
     verdict = ""
     if row["low"] is not None:
         told += f" ({ends_text(row)})"
-        verdict = f": {_VERDICTS[_verdict(row)]}"
+        verdict = f": {_VERDICTS[_told(row)]}"
     wide = ""
     if row["width"] is not None:
         wide = f" From end to end they are {form.text(row['width'], 'rmse')} wide in the mean."
@@ -51,10 +51,10 @@ def coverage_sentences(record: Mapping[str, Any]) -> tuple[str, ...]:
         if item["by"] != "all"
         and item["folds"] == row["folds"]
         and item["level"] == row["level"]
-        and item["low"] is not None
-        and _verdict(item) == "narrow"
+        and _told(item) == "narrow"
     ]
-    if off:
+    # Where they are too narrow on the whole, parts that are so too say nothing new.
+    if off and _told(row) != "narrow":
         names = ", ".join(f"{part_name(item)} ({percent(item['coverage'], 1)})" for item in off)
         said.append(f"They are too narrow in parts: {names}.")
     return tuple(said)
@@ -63,8 +63,10 @@ def coverage_sentences(record: Mapping[str, Any]) -> tuple[str, ...]:
 _VERDICTS = {"narrow": "they are too narrow", "wide": "they are too wide", "right": "as they should"}
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
+def _told(row: Mapping[str, Any]) -> str:
     """Return whether a stated coverage lies within the interval of the measured one, or on which side."""
+    if row["low"] is None:
+        return "untold"
     if row["high"] < row["level"]:
         return "narrow"
     return "wide" if row["low"] > row["level"] else "right"
@@ -107,7 +109,7 @@ def crps_sentences(record: Mapping[str, Any]) -> tuple[str, ...]:
 def of_reference(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the records ``coverage`` of the reference."""
     rows: Sequence[Mapping[str, Any]] = record.get("coverage") or []
-    return [item for item in rows if item["learner"] == record["reference"]]
+    return [item for item in rows if item["learner"] == record.get("reference")]
 
 
 def first_scheme(record: Mapping[str, Any]) -> str:

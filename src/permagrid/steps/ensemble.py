@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from permagrid.ensemble import (
     FAMILIES,
     ClassMixture,
+    CopulaMixture,
     Mixture,
     fit_class_mixture,
     fit_copula_mixture,
@@ -228,12 +229,16 @@ class _Scheme:
 
     def _values(self, inner: Float, outer: Float) -> Float:
         found = []
+        whole: Mixture | None = None
         for method, places in variants_of(self.ensemble).values():
-            mixture = fit_mixture(
-                self.ensemble, self.study, inner[:, list(places)], self.observed, method=method
-            )
-            some = outer[:, list(places)]
-            found.append(np.column_stack([mixture.mean(some), mixture.quantiles(some, LEVELS)]))
+            if isinstance(whole, CopulaMixture) and len(places) == 1 and method == "copula":
+                mixture: Mixture = whole.alone(places[0])
+            else:
+                some = inner[:, list(places)]
+                mixture = fit_mixture(self.ensemble, self.study, some, self.observed, method=method)
+            whole = whole or mixture
+            said, tables = outer[:, list(places)], mixture.tables()
+            found.append(np.column_stack([tables.mean(said), tables.quantiles(said, LEVELS)]))
         return np.stack(found)
 
 

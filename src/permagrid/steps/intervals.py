@@ -83,9 +83,9 @@ def interval_record(
         if scheme.spatial:
             parts["conformal"].append(work.conformal(own[ensemble.label], comparison))
     return {
-        "learner": ensemble.label,
+        "reference": ensemble.label,
         "method": ensemble.method,
-        "quoted_folds": quote,
+        "quote": quote,
         "unit": study.target.unit,
         "levels": list(ensemble.intervals),
         "mixture": joined.mixture.describe(list(ensemble.learners)),
@@ -98,7 +98,7 @@ def measured_coverage(record: Plain | None, level: float) -> tuple[str, float] |
     if record is None:
         return None
     for line in record["coverage"]:
-        is_it = line["learner"] == record["learner"] and line["folds"] == record["quoted_folds"]
+        is_it = line["learner"] == record["reference"] and line["folds"] == record["quote"]
         if is_it and line["by"] == "all" and line["level"] == level:
             return str(line["folds"]), float(line["coverage"])
     return None
@@ -116,7 +116,7 @@ def _parts(study: Study, ground: Ground, belief: Belief | None, scheme: Folds) -
         place = np.searchsorted(_DI_EDGES[1:], np.where(known, shares, 0.0), side="left")
         labels = np.array(_DI_NAMES, dtype=object)[place]
         labels[~known] = None
-        found["dissimilarity"] = labels
+        found["di_bin"] = labels
     return found
 
 
@@ -170,9 +170,12 @@ class _Scheme:
     def conformal(self, quantiles: Float, comparison: Comparison) -> pd.DataFrame:
         """Return coverage and width of intervals that each fold's rows get from those of the others."""
         fold, first = self._scheme.numbers(0), quantiles[0]
-        bins = self._parts.get("dissimilarity")
+        bins = self._parts.get("di_bin")
         predicted = comparison.raw[self._ensemble.label, self._scheme.name].values[0]
-        frames = []
+        labels: dict[str, Any] = {"learner": self._ensemble.label, "folds": self._scheme.name}
+        stated = central_intervals(first, self._ensemble.intervals)
+        whole = coverage_table(self._observed, stated, self._scheme.groups, **labels, **self._draws)
+        frames = [whole.assign(method="stated")]
         for method in ("split", "cqr", "mondrian"):
             if method == "mondrian" and bins is None:
                 continue
@@ -187,8 +190,8 @@ class _Scheme:
                 )
                 for level in self._ensemble.intervals
             }
-            labels: dict[str, Any] = {"learner": method, "folds": self._scheme.name}
-            frames.append(coverage_table(self._observed, ends, self._scheme.groups, **labels, **self._draws))
+            told = coverage_table(self._observed, ends, self._scheme.groups, **labels, **self._draws)
+            frames.append(told.assign(method=method))
         return pd.concat(frames, ignore_index=True)
 
 

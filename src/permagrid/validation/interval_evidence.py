@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -189,33 +190,55 @@ def conformal_table(
     return _joined(tables) if tables else pd.DataFrame(columns=["method", *COVERAGE])
 
 
-def index_bins(index: Float, threshold: float, *, bins: int = 3) -> NDArray[np.object_]:
-    """Return labels of rows by their dissimilarity index: bins of as many rows below a threshold, and above.
+def index_edges(index: Float, threshold: float, *, bins: int = 3) -> Float:
+    """Return edges of bins of the dissimilarity index, each with as many of the rows inside the threshold.
 
     Parameters
     ----------
     index
-        Dissimilarity index of each row, of any shape; a row where it is NaN has no label.
+        Dissimilarity index of tested rows, of any shape; NaN is left out.
     threshold
         Above it a row lies outside the area of applicability.
     bins
-        How many of the rows below the threshold.
+        How many of the rows inside.
+
+    Returns
+    -------
+    array
+        From 0 to the threshold, shape ``(bins + 1,)``; fewer where rows are tied.
 
     Examples
     --------
-    >>> index_bins(np.array([0.1, 0.2, 0.3, 0.4, 0.9]), 0.5, bins=2).tolist()
-    ['0.10 to 0.25', '0.10 to 0.25', '0.25 to 0.40', '0.25 to 0.40', 'above 0.50']
+    >>> index_edges(np.array([0.1, 0.2, 0.3, 0.4, 0.9]), 0.5, bins=2).round(3).tolist()
+    [0.0, 0.25, 0.5]
     """
     values = np.asarray(index, dtype=float)
-    out = np.full(values.shape, None, dtype=object)
-    inside = values <= threshold
-    if inside.any():
-        edges = np.quantile(values[inside], np.linspace(0.0, 1.0, bins + 1))
-        place = np.searchsorted(edges[1:-1], values, side="left")
-        for number in range(bins):
-            out[inside & (place == number)] = f"{edges[number]:.2f} to {edges[number + 1]:.2f}"
-    out[values > threshold] = f"above {threshold:.2f}"
-    return out
+    inside = values[values <= threshold]
+    inner = np.quantile(inside, np.linspace(0.0, 1.0, bins + 1)[1:-1]) if inside.size else np.empty(0)
+    return np.unique(np.concatenate([[0.0], inner, [float(threshold)]]))
+
+
+def index_bins(index: Float, edges: Float) -> NDArray[np.object_]:
+    """Return labels of rows or cells by their dissimilarity index.
+
+    Parameters
+    ----------
+    index
+        Of any shape; where it is NaN there is no label.
+    edges
+        As `index_edges` returns them; what is above the last lies outside the area of applicability.
+
+    Examples
+    --------
+    >>> index_bins(np.array([0.1, 0.25, 0.4, 0.9]), np.array([0.0, 0.25, 0.5])).tolist()
+    ['0.00 to 0.25', '0.00 to 0.25', '0.25 to 0.50', 'above 0.50']
+    """
+    values = np.asarray(index, dtype=float)
+    names = [f"{low:.2f} to {high:.2f}" for low, high in pairwise(edges)] + [f"above {edges[-1]:.2f}"]
+    place = np.searchsorted(edges[1:], values, side="left")
+    out = np.array(names, dtype=object)[place]
+    out[np.isnan(values)] = None
+    return np.asarray(out)
 
 
 def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
