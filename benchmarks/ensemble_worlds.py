@@ -171,7 +171,9 @@ def totals(
     """Return ranges of the total storage: of members, and of draws with independent errors."""
     table, cells = world.table, world.cells
     place = [table[name].to_numpy(float) for name in ("longitude", "latitude")]
-    errors = fit_variogram(*place, scores, table["site_group"])
+    # Boreholes of one cell share its covariates and so its error: they are one place of the map.
+    cell = table.groupby(list(COVARIATES)).ngroup().to_numpy()
+    errors = fit_variogram(*place, scores, cell)
     nugget = errors.nugget / errors.sill if errors.structured else 1.0
     structures = [(1.0 - nugget, errors.range_)] if nugget < 1.0 else []
     size = errors.range_ if errors.structured else BLOCK

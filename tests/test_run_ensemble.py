@@ -140,7 +140,7 @@ def test_areas_have_ranges_and_change_is_that_of_paired_members(finished, summar
         assert line["members"] == 20
     zones = [line for line in record["zones"] if line["epoch"] == EPOCHS[0]]
     assert sum(line["mean"] for line in zones) == pytest.approx(areas[EPOCHS[0]]["area_km2"], rel=1e-9)
-    (change,) = record["change"]
+    (change,) = record["changes"]
     assert change["mean"] == pytest.approx(areas[EPOCHS[1]]["mean"] - areas[EPOCHS[0]]["mean"], rel=1e-6)
     independent = np.hypot(areas[EPOCHS[0]]["sd"], areas[EPOCHS[1]]["sd"])
     assert change["sd"] < independent

@@ -1,4 +1,4 @@
-"""Fields have variance 1 and the stated correlation, everywhere on the sphere, and the same bits in any block."""
+"""Fields have variance 1 and the stated correlation all over the sphere, and the same bits in any block."""
 
 import numpy as np
 import pytest

@@ -49,10 +49,11 @@ class CopulaMember:
     aic: float = np.nan
 
     def ranks(self, predictions: Float) -> Ranks:
-        """Return the ranks of predictions, shape ``(n,)``; NaN stays NaN."""
-        high = np.clip(self.marginal.cdf(predictions), self.edge, 1.0 - self.edge)
-        low = np.clip(self.marginal.cdf_below(predictions), self.edge, 1.0 - self.edge)
-        missing = np.isnan(predictions)
+        """Return the ranks of predictions, shape ``(n,)``; NaN stays NaN, what passes a bound is at it."""
+        said = np.clip(predictions, self.marginal.lower, self.marginal.upper)
+        high = np.clip(self.marginal.cdf(said), self.edge, 1.0 - self.edge)
+        low = np.clip(self.marginal.cdf_below(said), self.edge, 1.0 - self.edge)
+        missing = np.isnan(said)
         tied = np.flatnonzero((high - low > _TIED) & ~missing)
         middle = np.where(missing, np.nan, 0.5 * (low + high))
         return Ranks(middle, tied, low[tied], high[tied])

@@ -256,7 +256,7 @@ class CopulaMixture:
         return self._rank(y), widths, float(knots[-1])
 
     def _table_values(self, size: int) -> Float:
-        even = size // 4
+        even = size // 8
         values = self._values(size - even, even, _TABLE_REACH)
         # Where two values fell together, the widest gaps are halved until there are as many as asked for.
         while len(values) < size:

@@ -103,7 +103,8 @@ class MixtureTables:
     def mean(self, predictions: ArrayLike) -> Float:
         """Return the mean of the distribution, shape ``(n,)``."""
         columns = self._columns(predictions)
-        return np.asarray(_mix_means(columns, self.weights, self.means, self.places, self.frames))
+        found = _mix_means(columns, self.weights, self.means, self.places, self.frames)
+        return np.asarray(np.clip(found, self.y[0], self.y[-1]))
 
     def cdf(self, predictions: ArrayLike, y: ArrayLike) -> Float:
         """Return the probability of `y` or less, `y` being one number or one of each row."""
@@ -178,67 +179,58 @@ def _means(cdf: Float, y: Float) -> Float:
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
 def _find_rows(
-    predictions: Float,
-    weights: Float,
-    places: Float32,
-    frames: Float,
-    rows: int,
-    first: Whole,
-    share: Float,
-) -> bool:
-    """Set the row of each learner and the share of the next one; false where a prediction is missing."""
+    predictions: Float, weights: Float, places: Float32, frames: Float, rows: int, at: Whole, parts: Float
+) -> int:
+    """Set, for each learner with a weight, its row and the parts that this and the next one make up.
+
+    Returns how many learners these are, or -1 where a prediction is missing.
+    """
+    many, last = 0, places.shape[1] - 1
     for k in range(len(weights)):
         if weights[k] == 0.0:
             continue
         here = np.float64(predictions[k])
         if np.isnan(here):
-            return False
+            return -1
+        row, part = 0, 1.0
         if here <= frames[k, 2]:
-            first[k], share[k] = rows, 0.0
-            continue
-        if here >= frames[k, 3]:
-            first[k], share[k] = rows + 1, 0.0
-            continue
-        step = (here - frames[k, 0]) * frames[k, 1]
-        last = places.shape[1] - 1
-        if step <= 0.0:
-            place = np.float64(places[k, 0])
-        elif step >= last:
-            place = np.float64(places[k, last])
+            row = rows - 1
+        elif here >= frames[k, 3]:
+            row = rows
         else:
-            before = int(step)
+            step = min(max((here - frames[k, 0]) * frames[k, 1], 0.0), np.float64(last))
+            before = min(int(step), last - 1)
             low = np.float64(places[k, before])
             place = low + (step - before) * (np.float64(places[k, before + 1]) - low)
-        row = min(int(place), rows - 2)
-        first[k], share[k] = row, place - row
-    return True
+            row = min(int(place), rows - 2)
+            part = place - row
+        at[many] = k * (rows + 2) + row
+        parts[many, 0], parts[many, 1] = weights[k] * (1.0 - part), weights[k] * part
+        many += 1
+    return many
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _cdf_at(column: int, weights: Float, cdfs: Float32, first: Whole, share: Float) -> float:
+def _cdf_at(column: int, cdfs: Float32, many: int, at: Whole, parts: Float) -> float:
+    # Products and sums of what rises, rounded, still rise.
     total = 0.0
-    for k in range(len(weights)):
-        if weights[k] == 0.0:
-            continue
-        low = np.float64(cdfs[k, first[k], column])
-        if share[k] > 0.0:
-            low += share[k] * (np.float64(cdfs[k, first[k] + 1, column]) - low)
-        total += weights[k] * low
-    return total
+    for j in range(many):
+        total += parts[j, 0] * cdfs[at[j], column] + parts[j, 1] * cdfs[at[j] + 1, column]
+    return min(total, 1.0)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _quantile(level: float, weights: Float, y: Float, cdfs: Float32, first: Whole, share: Float) -> float:
+def _quantile(level: float, y: Float, cdfs: Float32, many: int, at: Whole, parts: Float) -> float:
     left, right = 0, len(y) - 1
-    at_left = _cdf_at(left, weights, cdfs, first, share)
+    at_left = _cdf_at(left, cdfs, many, at, parts)
     if level <= at_left:
         return float(y[left])
-    at_right = _cdf_at(right, weights, cdfs, first, share)
+    at_right = _cdf_at(right, cdfs, many, at, parts)
     if level > at_right:
         return float(y[right])
     while right - left > 1:
         middle = (left + right) // 2
-        here = _cdf_at(middle, weights, cdfs, first, share)
+        here = _cdf_at(middle, cdfs, many, at, parts)
         if here < level:
             left, at_left = middle, here
         else:
@@ -257,15 +249,14 @@ def _draw(
     frames: Float,
 ) -> Float32:
     n, members, learners = predictions.shape
-    first = np.zeros(learners, dtype=np.int64)
-    share = np.zeros(learners)
+    at, parts = np.zeros(learners, dtype=np.int64), np.zeros((learners, 2))
     out = np.empty((n, members), dtype=np.float32)
-    rows = cdfs.shape[1] - 2
+    rows, flat = cdfs.shape[1] - 2, cdfs.reshape(-1, cdfs.shape[2])
     for i in range(n):
         for m in range(members):
-            known = _find_rows(predictions[i, m], weights[m], places, frames, rows, first, share)
-            if known and not np.isnan(levels[i, m]):
-                out[i, m] = _quantile(levels[i, m], weights[m], y, cdfs, first, share)
+            many = _find_rows(predictions[i, m], weights[m], places, frames, rows, at, parts)
+            if many > 0 and not np.isnan(levels[i, m]):
+                out[i, m] = _quantile(levels[i, m], y, flat, many, at, parts)
             else:
                 out[i, m] = np.nan
     return out
@@ -282,41 +273,29 @@ def _mix_quantiles(
     frames: Float,
 ) -> Float:
     n, learners = predictions.shape
-    first = np.zeros(learners, dtype=np.int64)
-    share = np.zeros(learners)
+    at, parts = np.zeros(learners, dtype=np.int64), np.zeros((learners, 2))
     out = np.empty((n, len(levels)))
-    rows = cdfs.shape[1] - 2
+    rows, flat = cdfs.shape[1] - 2, cdfs.reshape(-1, cdfs.shape[2])
     for i in range(n):
-        known = _find_rows(predictions[i], weights, places, frames, rows, first, share)
+        many = _find_rows(predictions[i], weights, places, frames, rows, at, parts)
         for j in range(len(levels)):
-            out[i, j] = _quantile(levels[j], weights, y, cdfs, first, share) if known else np.nan
+            out[i, j] = _quantile(levels[j], y, flat, many, at, parts) if many > 0 else np.nan
     return out
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mix_means(
-    predictions: Float,
-    weights: Float,
-    means: Float,
-    places: Float32,
-    frames: Float,
-) -> Float:
+def _mix_means(predictions: Float, weights: Float, means: Float, places: Float32, frames: Float) -> Float:
     n, learners = predictions.shape
-    first = np.zeros(learners, dtype=np.int64)
-    share = np.zeros(learners)
+    at, parts = np.zeros(learners, dtype=np.int64), np.zeros((learners, 2))
     out = np.full(n, np.nan)
-    rows = means.shape[1] - 2
+    rows, flat = means.shape[1] - 2, means.reshape(-1)
     for i in range(n):
-        if not _find_rows(predictions[i], weights, places, frames, rows, first, share):
-            continue
-        total = 0.0
-        for k in range(learners):
-            if weights[k] > 0.0:
-                low = means[k, first[k]]
-                if share[k] > 0.0:
-                    low += share[k] * (means[k, first[k] + 1] - low)
-                total += weights[k] * low
-        out[i] = total
+        many = _find_rows(predictions[i], weights, places, frames, rows, at, parts)
+        if many > 0:
+            total = 0.0
+            for j in range(many):
+                total += parts[j, 0] * flat[at[j]] + parts[j, 1] * flat[at[j] + 1]
+            out[i] = total
     return out
 
 
@@ -331,13 +310,12 @@ def _mix_cdf(
     frames: Float,
 ) -> Float:
     n, learners = predictions.shape
-    first = np.zeros(learners, dtype=np.int64)
-    share = np.zeros(learners)
+    at, parts = np.zeros(learners, dtype=np.int64), np.zeros((learners, 2))
     out = np.full(n, np.nan)
-    rows, last = cdfs.shape[1] - 2, len(y) - 1
+    rows, flat, last = cdfs.shape[1] - 2, cdfs.reshape(-1, cdfs.shape[2]), len(y) - 1
     for i in range(n):
-        known = _find_rows(predictions[i], weights, places, frames, rows, first, share)
-        if not known or np.isnan(values[i]):
+        many = _find_rows(predictions[i], weights, places, frames, rows, at, parts)
+        if many < 1 or np.isnan(values[i]):
             continue
         if values[i] < y[0]:
             out[i] = 0.0
@@ -345,8 +323,8 @@ def _mix_cdf(
             out[i] = 1.0
         else:
             column = min(np.searchsorted(y, values[i], side="right") - 1, last - 1)
-            low = _cdf_at(column, weights, cdfs, first, share)
-            high = _cdf_at(column + 1, weights, cdfs, first, share)
+            low = _cdf_at(column, flat, many, at, parts)
+            high = _cdf_at(column + 1, flat, many, at, parts)
             part = (values[i] - y[column]) / (y[column + 1] - y[column])
-            out[i] = low + part * (high - low)
+            out[i] = min(low + part * (high - low), high)
     return out

@@ -29,6 +29,8 @@ from permagrid.report.comparison_sections import comparison_section
 from permagrid.report.covariate_sections import covariate_section
 from permagrid.report.fold_sections import fold_section
 from permagrid.report.importance_sections import importance_section
+from permagrid.report.interval_sections import interval_cards, interval_section
+from permagrid.report.inventory_sections import inventory_cards, inventory_section
 from permagrid.report.map_sections import (
     MapLayer,
     TruthPair,
@@ -118,6 +120,8 @@ def render_report(
             mapped=_first_map(shown),
             coasts=not is_virtual(study),
         ),
+        interval_section(summary.get("intervals") or {}),
+        inventory_section(summary),
         comparison_section(summary, study),
         choice_section(summary),
         importance_section(summary, study),
@@ -141,6 +145,8 @@ def render_report(
         statement=statement(own, unit, published, quote, maps=makes_maps(summary)),
         cards=[
             *score_cards(own, unit, published, quote),
+            *inventory_cards(summary),
+            *interval_cards(summary.get("intervals") or {}),
             *applicability_cards(summary),
             *_cards(summary, shown, score_format(own, unit)),
         ],

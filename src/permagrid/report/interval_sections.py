@@ -126,8 +126,9 @@ def _part_grids(record: Mapping[str, Any], folds: str) -> list[Grid]:
     found = []
     for by in dict.fromkeys(str(item["by"]) for item in rows if item["by"] != "all"):
         shown = [item for item in rows if item["by"] in ("all", by)]
-        caption = f"Intervals of the {words(record['reference'])} under {fold_phrase(folds)}: coverage"
-        found.append(_coverage_grid(shown, _BY.get(by, capitalised(by)), form_of(record), f"{caption}."))
+        head = _BY.get(by, capitalised(by))
+        told = f"Intervals of the {words(record['reference'])} under {fold_phrase(folds)}: coverage by "
+        found.append(_coverage_grid(shown, head, form_of(record), f"{told}{head[:1].lower()}{head[1:]}."))
     if not found:
         caption = f"Intervals of the {words(record['reference'])} under {fold_phrase(folds)}: coverage."
         found.append(_coverage_grid(rows, "Part", form_of(record), caption))

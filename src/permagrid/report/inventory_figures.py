@@ -15,12 +15,14 @@ from permagrid.report.inventory_words import (
     row_names,
     years,
 )
+from permagrid.report.page import number
 
 _RANGE = "#0072b2"
 _ALIKE = "#e3d7ba"
 _ALONE = "#d55e00"
 _EPOCHS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 _MOST_ROWS = 16
+_GROUPED = 10_000
 _SURE = 0.005
 
 
@@ -45,6 +47,9 @@ def totals_figure(records: Records, truth: Mapping[tuple[str, str], float] | Non
         _rows(axes, row_names(rows))
         for place, item in enumerate(rows):
             _total(axes, item, place, known.get((str(item["region"]), str(item["epoch"]))))
+        axes.use_sticky_edges = False
+        axes.autoscale_view()
+        _group_digits(axes)
     every[-1, 0].set_xlabel(f"{records[0]['title']} [{records[0]['unit']}]")
     figure.legend(
         handles=_handles(records, bool(known)), loc="outside upper left", ncols=4, handletextpad=0.5
@@ -69,14 +74,15 @@ def zones_figure(records: Records, zones: Sequence[str]) -> Figure:
     axes = figure.subplots()
     _rows(axes, [capitalised(zone) for zone in zones])
     step = min(0.24, 0.76 / len(epochs))
-    for number, epoch in enumerate(epochs):
-        colour, shift = _EPOCHS[number % len(_EPOCHS)], (number - (len(epochs) - 1) / 2.0) * step
+    for turn, epoch in enumerate(epochs):
+        colour, shift = _EPOCHS[turn % len(_EPOCHS)], (turn - (len(epochs) - 1) / 2.0) * step
         rows = [(place, found[zone, epoch]) for place, zone in enumerate(zones) if (zone, epoch) in found]
         for place, item in rows:
             axes.plot(_ends(item), [place + shift] * 2, color=colour, linewidth=2.4, alpha=0.55)
             axes.plot(item["mean"], place + shift, "o", markersize=5.5, color=colour, clip_on=False)
         axes.plot([], [], "o", color=colour, label=years(epoch))
     axes.set_xlim(left=0.0)
+    _group_digits(axes)
     axes.set_xlabel(f"Area [{records[0]['unit']}]")
     if len(epochs) > 1:
         figure.legend(loc="outside upper left", ncols=min(len(epochs), 6), handletextpad=0.2)
@@ -107,6 +113,7 @@ def change_figure(records: Records) -> Figure:
         face = _RANGE if low > 0.0 or high < 0.0 else "white"
         axes.plot([low, high], [place, place], color=_RANGE, linewidth=2.6, alpha=0.6)
         axes.plot(item["mean"], place, "o", markersize=5.5, color=_RANGE, markerfacecolor=face)
+    _group_digits(axes)
     axes.set_xlabel(f"Change [{records[0]['unit']}]")
     return figure
 
@@ -117,6 +124,12 @@ def _rows(axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_yticks(range(len(names)), [wrapped(name, 38) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def _group_digits(axes: Axes) -> None:
+    """Write large numbers along the axis as the tables do."""
+    if max(map(abs, axes.get_xlim())) >= _GROUPED:
+        axes.xaxis.set_major_formatter(lambda value, _: number(round(value)))
 
 
 def _ends(item: Record) -> tuple[float, float]:

@@ -205,8 +205,8 @@ def _zone_parts(told: Mapping[str, Any]) -> list[Part]:
     text = (
         "Zones are by the probability of permafrost: continuous from 0.9, discontinuous from 0.5, sporadic "
         f"from 0.1, isolated from {float(told.get('lowest') or _LOWEST):g}. Below that a cell counts as free "
-        "of permafrost, as a smooth probability is zero nowhere. The permafrost area is the sum of probability "
-        "times area: the estimate of a model, not of a probability sample.",
+        "of permafrost, as a smooth probability is zero nowhere. The permafrost area is the sum of "
+        "probability times area: the estimate of a model, not of a probability sample.",
         *_threshold_sentences(told.get("thresholds") or []),
     )
     return [Part("Permafrost zones", text, (picture,), (_zone_grid(whole),), folded)]
@@ -248,8 +248,8 @@ def _change_parts(told: Mapping[str, Any]) -> list[Part]:
         picture = Picture(
             change_figure(rows),
             f"Change of {inline} between epochs with its range over members; the table holds the numbers.",
-            f"{title}: later less earlier, mean and {level_text(rows[0])} range of the differences of members. "
-            "Filled where the range does not hold zero; P(more) is the share of members that grew.",
+            f"{title}: later less earlier, mean and {level_text(rows[0])} range of the differences of "
+            "members. Filled where the range does not hold zero; P(more) is the share of members that grew.",
         )
         parts.append(Part(f"Change of {inline}", change_sentences(rows), (picture,), (_change_grid(rows),)))
     return parts
@@ -283,8 +283,8 @@ def change_sentences(rows: Records) -> tuple[str, ...]:
         )
     if out:
         out.append(
-            "Members are paired: each keeps its own errors through all epochs, so that what both epochs share "
-            "falls out of the difference."
+            "Members are paired: each keeps its own errors through all epochs, so that what both epochs "
+            "share falls out of the difference."
         )
     return tuple(out)
 

@@ -41,13 +41,13 @@ def readable(records: Records, unit: str | None = None) -> list[dict[str, Any]]:
     for item in records:
         found = str(item.get("unit", unit))
         shown = _UNITS.get(found, found)
-        if item.get("water"):
-            item = {**item, "water": [None if end is None else end / scale for end in item["water"]]}
-        values = {
+        values: dict[str, Any] = {
             name: item[name] if item[name] is None else item[name] / scale
             for name in _AMOUNTS
             if name in item
         }
+        if item.get("water"):
+            values["water"] = [None if end is None else end / scale for end in item["water"]]
         out.append({**item, **values, "unit": f"million {shown}" if scale == _MILLION else shown})
     return out
 

@@ -54,7 +54,7 @@ def inventory_record(study: Study, tally: Tally, how: Plain, maps: Sequence[Map]
         "how": how,
         "totals": [record for name in quantities for record in _totals(tally, name, epochs)],
         "zones": _zones(tally, epochs),
-        "change": [record for name in quantities for record in _changes(tally, name, epochs)],
+        "changes": [record for name in quantities for record in _changes(tally, name, epochs)],
         "trend": [record for name in quantities for record in _trends(tally, name, study)],
         "changed": _changed(maps),
     }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.special import ndtri
 
+from permagrid.grid import cells_of
 from permagrid.rundir import RunDir
 from permagrid.steps.applicability import Belief
 from permagrid.steps.ensemble import Joined, joined
@@ -69,11 +70,13 @@ class Uncertainty:
             self.study, self.ensemble, self.ground, self.comparison, self.joined, belief, quote
         )
 
-    def errors(self, quote: str) -> Variogram:
+    def errors(self, quote: str, geobox: GeoBox) -> Variogram:
         """Return how far its errors are alike, from rows that the folds to quote hold out.
 
         Of values from the normal scores of their probability integral transform; of classes from Pearson
-        residuals, which are alike over shorter distances and less than what lies behind them.
+        residuals, which are alike over shorter distances and less than what lies behind them. Rows of one
+        cell of the map share its covariates and so its error: their mean stands for the cell, or the errors
+        of neighbouring cells would look more alike than they are, and those of distant ones less.
         """
         table, scheme = self.ground.table, quote
         observed = table["value"].to_numpy(float)
@@ -85,7 +88,9 @@ class Uncertainty:
             told = pit(self.joined.quantiles[self.ensemble.label, scheme][0], observed, self.study.seed)
             scores = ndtri(np.clip(told, _SURE, 1.0 - _SURE))
         longitude, latitude = (table[name].to_numpy(float) for name in ("longitude", "latitude"))
-        return fit_variogram(longitude, latitude, np.asarray(scores), table["site_group"].to_numpy())
+        row, column = (np.floor(part) for part in cells_of(geobox, longitude, latitude))
+        cells = np.unique(np.stack([row, column]), axis=1, return_inverse=True)[1]
+        return fit_variogram(longitude, latitude, np.asarray(scores), cells.ravel())
 
     def makers(
         self, canvas: Canvas, geobox: GeoBox, quote: str, intervals: dict[str, Any] | None
@@ -102,7 +107,7 @@ class Uncertainty:
             return Makers(study, central, None)
         regions = region_of_cells(geobox, study, self.ground.root)
         members = MemberMaker(
-            study, ensemble, self.ground, canvas, central, self.errors(quote), regions, self.rundir
+            study, ensemble, self.ground, canvas, central, self.errors(quote, geobox), regions, self.rundir
         )
         return Makers(study, central, members)
 
