@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 from sklearn.neighbors import KNeighborsRegressor
@@ -30,12 +29,7 @@ def rows(count: int = 90, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return features, np.clip(ice, 0.0, 100.0)
 
 
-@parametrize_with_checks(
-    [CopulaBMARegressor(LEARNERS, method="gaussian", cv=3)],
-    expected_failed_checks=lambda estimator: {
-        "check_sample_weight_equivalence_on_dense_data": "folds are drawn of rows, whatever their weights"
-    },
-)
+@parametrize_with_checks([CopulaBMARegressor(LEARNERS, method="gaussian", cv=3)])
 def test_the_contract_of_scikit_learn_holds(estimator, check):
     check(estimator)
 
@@ -48,7 +42,7 @@ def test_it_predicts_distributions_within_bounds(method):
     quantiles = model.predict_quantiles(asked, [0.05, 0.5, 0.95])
     assert quantiles.shape == (200, 3)
     assert quantiles.min() >= 0.0
-    np.testing.assert_array_equal(model.predict_interval(asked, 0.9), quantiles[:, [0, 2]])
+    np.testing.assert_allclose(model.predict_interval(asked, 0.9), quantiles[:, [0, 2]], atol=1e-9)
     inside = np.mean((truth >= quantiles[:, 0]) & (truth <= quantiles[:, 2]))
     assert 0.8 < inside < 0.98
     np.testing.assert_allclose(
@@ -199,7 +193,7 @@ def test_a_learner_that_fails_is_named(how, message):
         ({"method": "magic"}, "neither copula nor gaussian"),
         ({"cv": 1}, "cv: "),
         ({"cv": 100}, "cv: "),
-        ({"cv": [(np.arange(50), np.arange(40, 60))]}, "fold 1 of 1 tests rows that it trains with"),
+        ({"cv": [(np.arange(50), np.arange(40, 60))]}, "cv: fold 1 tests rows that it trains with"),
         ({"cv": [(np.arange(50), np.arange(0))]}, "fold 1 of 1 has no rows"),
         ({"upper": 1.0}, "beyond -inf to 1"),
         ({"families": ("gauss",)}, "gauss"),
@@ -218,18 +212,5 @@ def test_wrong_questions_are_told():
     with pytest.raises(PermagridError, match="all 90 observed values are 0"):
         clone(model).fit(features, np.zeros(90))
     groups = np.repeat(np.arange(2), 45)
-    with pytest.raises(PermagridError, match="cv: .*3.*groups"):
+    with pytest.raises(PermagridError, match=r"cv: .*3.*groups"):
         clone(model).fit(features, ice, groups=groups)
-
-
-def test_a_forest_beside_a_line_beats_both_where_each_is_right_in_its_place():
-    draw = np.random.default_rng(4)
-    features = draw.random((300, 2))
-    truth = 40.0 * features[:, 0] + 20.0 * (features[:, 1] > 0.5) + 5.0 * draw.normal(size=300)
-    learners = [
-        ("line", LinearRegression()),
-        ("forest", RandomForestRegressor(30, min_samples_leaf=10, random_state=0)),
-    ]
-    model = CopulaBMARegressor(learners, families=("gaussian",)).fit(features[:200], truth[:200])
-    alone = np.mean((model.predict_learners(features[200:]) - truth[200:, None]) ** 2, axis=0)
-    assert np.mean((model.predict(features[200:]) - truth[200:]) ** 2) < alone.min()

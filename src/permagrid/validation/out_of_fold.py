@@ -39,16 +39,16 @@ class Predicted:
     """Keywords and covariates that were chosen in each fold, where the learner chooses, and ``untried``, the
     reason, where nothing could be tried."""
     quantiles: Float | None = None
-    """Of a learner that predicts distributions, their quantiles at `permagrid.validation.levels.LEVELS`, shape
-    ``(repeats, n, levels)``; NaN where a row was not tested."""
+    """Of a learner that predicts distributions, their quantiles at `permagrid.validation.levels.LEVELS`,
+    shape ``(repeats, n, levels)``; NaN where a row was not tested."""
 
 
 class Piece(NamedTuple):
     """Predictions of the test rows of some folds, one after the other."""
 
     values: Float
-    """Shape ``(rows,)`` or ``(rows, classes)``; of a learner that predicts distributions ``(rows, 1 + levels)``,
-    the value and then the quantiles."""
+    """Shape ``(rows,)`` or ``(rows, classes)``; of a learner that predicts distributions
+    ``(rows, 1 + levels)``, the value and then the quantiles."""
     choices: list[dict[str, Any]]
     """What was chosen in each fold, where the learner chooses."""
 
