@@ -144,6 +144,10 @@ def test_areas_have_ranges_and_change_is_that_of_paired_members(finished, summar
     assert change["mean"] == pytest.approx(areas[EPOCHS[1]]["mean"] - areas[EPOCHS[0]]["mean"], rel=1e-6)
     independent = np.hypot(areas[EPOCHS[0]]["sd"], areas[EPOCHS[1]]["sd"])
     assert change["sd"] < independent
+    for truth in record["truth"]:
+        assert 0 < truth["value"] < areas[truth["epoch"]]["area_km2"]
+    assert {line["epoch"] for line in record["truth"]} == set(EPOCHS)
+    assert all(0.05 < line["threshold"] < 0.95 for line in record["thresholds"])
     rises = values_of(finished, f"{TARGET}_increase_probability", SPAN)
     risen = values_of(finished, f"{TARGET}_change", SPAN)
     known = np.isfinite(rises)

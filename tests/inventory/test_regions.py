@@ -111,6 +111,7 @@ def test_files_that_do_not_do_are_named(tmp_path):
     with pytest.raises(PermagridError, match="no field 'NAME'"):
         Regions.read(path, "NAME")
     bare = tmp_path / "bare.gpkg"
-    gpd.GeoDataFrame({"NAME": ["a"]}, geometry=[box(0, 0, 1, 1)]).to_file(bare)
+    with pytest.warns(UserWarning, match="'crs' was not provided"):
+        gpd.GeoDataFrame({"NAME": ["a"]}, geometry=[box(0, 0, 1, 1)]).to_file(bare)
     with pytest.raises(PermagridError, match="with a CRS"):
         Regions.read(bare, "NAME")

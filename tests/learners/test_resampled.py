@@ -104,7 +104,7 @@ def test_support_vectors_of_a_member_are_those_of_a_refit():
 
 
 def test_many_support_vectors_with_large_coefficients_are_added_in_double_precision():
-    rows, target = made()
+    rows, target = made(n=50)
     model = fitted("support_vectors", "value", rows, target, C=1e5, gamma=0.01)
     said = resampled(model, rows, target, np.ones((len(rows), 1))).predict(rows)
     np.testing.assert_allclose(said[:, 0], model.predict(rows), atol=2e-6)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-from permagrid.ensemble.copula_fit import fit_copula, goodness_of_fit
+from permagrid.ensemble.copula_fit import goodness_of_fit
 from permagrid.ensemble.copula_member import CopulaMember, Ranks
+from permagrid.ensemble.copula_ties import fit_tied_copula
 from permagrid.ensemble.copulas import FAMILIES, Copula, Family
 from permagrid.ensemble.marginals import Marginal, NormalMarginal, distribution_of
 from permagrid.ensemble.mixture import (
@@ -326,9 +327,8 @@ def fit_copula_mixture(
         if marginal == "normal"
         else Marginal.fit(rows.observed, lower=lower, upper=upper, weights=rows.weights)
     )
-    u = _pseudo(of_observed, rows.observed, seed)
     members = tuple(
-        _member(column, u, rows, seed + 1 + k, marginal, (lower, upper), families)
+        _member(column, of_observed, rows, seed + 2 * k, (lower, upper), families)
         for k, column in enumerate(rows.predictions.T)
     )
     equal = CopulaMixture(np.full(len(members), 1.0 / len(members)), members, of_observed, lower, upper)
@@ -342,17 +342,16 @@ def fit_copula_mixture(
 
 def _member(
     column: Float,
-    u: Float,
+    of_observed: Marginal | NormalMarginal,
     rows: Rows,
     seed: int,
-    marginal: str,
     bounds: tuple[float, float],
     families: Sequence[Family],
 ) -> CopulaMember:
     if np.ptp(column) <= 1e-12 * (1.0 + np.abs(column).max()):
         # A learner that always says the same: its ranks tell nothing.
         return CopulaMember(Copula("independence"), NormalMarginal(float(column[0]), 1.0), _INSIDE, 0.0, 0.0)
-    if marginal == "normal":
+    if isinstance(of_observed, NormalMarginal):
         of_column: Marginal | NormalMarginal = _normal(column, rows.weights)
         edge = _INSIDE
     else:
@@ -364,7 +363,14 @@ def _member(
             lower, upper = -np.inf, np.inf
         of_column = Marginal.fit(column, lower=lower, upper=upper, weights=rows.weights)
         edge = 0.5 / (len(column) + 1.0)
-    fitted = fit_copula(u, _pseudo(of_column, column, seed), families=families, weights=rows.weights)
+    fitted = fit_tied_copula(
+        (of_observed, rows.observed),
+        (of_column, column),
+        families=families,
+        weights=rows.weights,
+        edge=edge,
+        seed=seed,
+    )
     return CopulaMember(fitted.copula, of_column, edge, float(fitted.loglik), float(fitted.aic))
 
 

@@ -164,20 +164,19 @@ class _Frame:
 
     @cached_property
     def equal_area(self) -> bool:
-        return is_equal_area(self.crs.to_wkt())
+        return is_equal_area(self.wkt)
 
     @cached_property
     def true_area(self) -> float:
         """Area of a cell of a map that keeps areas [m2]."""
-        return self.cell * float(self.crs.axis_info[0].unit_conversion_factor) ** 2
+        return self.cell * self.unit**2
 
     @cached_property
     def parts(self) -> int:
         """Into how many parts each side of a cell is divided."""
         affine = self.geobox.affine
         side = max(np.hypot(affine.a, affine.d), np.hypot(affine.b, affine.e))
-        unit = _unit(self.crs)
-        length = side * unit * (_METRES_PER_RADIAN if self.crs.is_geographic else 1.0)
+        length = side * self.unit * (_METRES_PER_RADIAN if self.crs.is_geographic else 1.0)
         return max(1, int(np.ceil(length / _LONGEST)))
 
     def places(self, row: Float, column: Float) -> tuple[Float, Float]:
@@ -188,28 +187,37 @@ class _Frame:
             affine.d * column + affine.e * row + affine.f,
         )
 
+    @cached_property
+    def wkt(self) -> str:
+        return self.crs.to_wkt()
+
+    @cached_property
+    def unit(self) -> float:
+        """Length of a unit of the grid [m, or radian]."""
+        return _unit(self.crs)
+
+    @cached_property
+    def angle(self) -> float:
+        """Size of a unit of longitude and latitude [radian]."""
+        return _unit(_geodetic(self.crs))
+
     def angles(self, x: Float, y: Float) -> tuple[Float, Float]:
         """Return longitude and latitude [radian], not finite where the projection has no place."""
-        unit = _unit(self.crs)
         if self.crs.is_geographic:
-            return x * unit, np.where(np.abs(y * unit) <= np.pi / 2.0 + 1e-12, y * unit, np.inf)
-        longitude, latitude = _to_angles(self.crs.to_wkt()).transform(x, y)
-        unit = _unit(_geodetic(self.crs))
-        return np.asarray(longitude) * unit, np.asarray(latitude) * unit
+            longitude, latitude = x * self.unit, y * self.unit
+            return longitude, np.where(np.abs(latitude) <= np.pi / 2.0 + 1e-12, latitude, np.inf)
+        longitude, latitude = _to_angles(self.wkt).transform(x, y)
+        return np.asarray(longitude) * self.angle, np.asarray(latitude) * self.angle
 
     def inside(self, x: Float, y: Float) -> Mask:
         """Return whether places lie in the domain: the way there and back ends where it began."""
-        longitude, latitude = self.angles(x, y)
-        finite = np.isfinite(longitude) & np.isfinite(latitude)
+        found = self.angles(x, y)
+        finite = np.isfinite(found[0]) & np.isfinite(found[1])
         if self.crs.is_geographic:
             return np.asarray(finite)
-        unit = _unit(_geodetic(self.crs))
-        back = _to_angles(self.crs.to_wkt()).transform(
-            np.where(finite, longitude, 0.0) / unit,
-            np.where(finite, latitude, 0.0) / unit,
-            direction="INVERSE",
-        )
-        near = max(_NEAR / _unit(self.crs), 1e-5 * np.sqrt(self.cell))
+        longitude, latitude = (np.where(finite, angle, 0.0) / self.angle for angle in found)
+        back = _to_angles(self.wkt).transform(longitude, latitude, direction="INVERSE")
+        near = max(_NEAR / self.unit, 1e-5 * np.sqrt(self.cell))
         with np.errstate(invalid="ignore"):
             return np.asarray(finite & (np.abs(back[0] - x) < near) & (np.abs(back[1] - y) < near))
 

@@ -34,6 +34,7 @@ from permagrid.report.inventory_sections import inventory_cards, inventory_secti
 from permagrid.report.map_sections import (
     MapLayer,
     TruthPair,
+    epochs_of,
     is_virtual,
     makes_maps,
     map_section,
@@ -148,7 +149,7 @@ def render_report(
             *inventory_cards(summary),
             *interval_cards(summary.get("intervals") or {}),
             *applicability_cards(summary),
-            *_cards(summary, shown, score_format(own, unit)),
+            *_cards(summary, study, shown, score_format(own, unit)),
         ],
         sections=[section for section in sections if section is not None],
         colophon=_colophon(summary, study),
@@ -223,7 +224,7 @@ def _default_unit(scores: pd.DataFrame) -> str:
 def _facts(summary: Mapping[str, Any], study: Mapping[str, Any], maps: Sequence[MapLayer]) -> list[str]:
     """Return what a reader wants to know first: study, epochs, grid."""
     facts = [f"study {study.get('study') or summary.get('study')}"] if study.get("study") else []
-    epochs = sorted({layer.epoch for layer in maps})
+    epochs = sorted(epochs_of(maps, study))
     if epochs:
         spans = epochs[0] if len(epochs) == 1 else f"{len(epochs)} epochs, {epochs[0]} to {epochs[-1]}"
         facts.append(spans.replace("-", "–"))
@@ -240,13 +241,15 @@ def _facts(summary: Mapping[str, Any], study: Mapping[str, Any], maps: Sequence[
     return facts
 
 
-def _cards(summary: Mapping[str, Any], maps: Sequence[MapLayer], form: ScoreFormat) -> list[Card]:
+def _cards(
+    summary: Mapping[str, Any], study: Mapping[str, Any], maps: Sequence[MapLayer], form: ScoreFormat
+) -> list[Card]:
     cards = []
     counts = summary.get("sites") or {}
     if counts.get("kept") is not None:
         cards.append(Card("Sites used", number(counts["kept"]), f"of {number(counts.get('read'))} read"))
     if maps:
-        cards.append(Card("Maps", str(len(maps)), count(len({layer.epoch for layer in maps}), "epoch")))
+        cards.append(Card("Maps", str(len(maps)), count(len(epochs_of(maps, study)), "epoch")))
     for item in sorted(summary.get("truth") or [], key=lambda item: str(item.get("epoch")))[-1:]:
         cells = f"{number(item.get('n'))} cells, {str(item.get('epoch')).replace('-', '–')}"
         cards.append(Card("RMSE against the truth", form.text(item.get("rmse"), "rmse"), cells))

@@ -111,7 +111,13 @@ def unobserved_epochs(
     if predictions.empty or "epoch" not in predictions or variable is None:
         return []
     seen = set(predictions.loc[predictions["target"] == variable, "epoch"].astype(str))
-    return sorted({layer.epoch for layer in maps} - seen) if seen else []
+    return sorted(epochs_of(maps, study) - seen) if seen else []
+
+
+def epochs_of(maps: Sequence[MapLayer], study: Mapping[str, Any]) -> set[str]:
+    """Return the epochs of maps; a map of the change over several stands for none."""
+    told = {str(epoch) for epoch in study.get("epochs") or []}
+    return {layer.epoch for layer in maps if not told or layer.epoch in told}
 
 
 def map_section(

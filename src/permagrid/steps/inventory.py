@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+import xarray as xr
 
 from permagrid.inventory import (
     ZONES,
@@ -18,6 +20,7 @@ from permagrid.inventory import (
     total_records,
 )
 from permagrid.steps.layers import Map
+from permagrid.steps.map_totals import area_thresholds, true_totals
 from permagrid.steps.member_maps import CHANGE_P
 from permagrid.steps.tallies import PERMAFROST, Tally
 from permagrid.study import Study
@@ -33,7 +36,9 @@ _FEWEST_EPOCHS = 8
 _TITLES = {PERMAFROST: ("Permafrost area", "km2")}
 
 
-def inventory_record(study: Study, tally: Tally, how: Plain, maps: Sequence[Map]) -> Plain:
+def inventory_record(
+    study: Study, tally: Tally, how: Plain, maps: Sequence[Map], stack: xr.Dataset, root: Path
+) -> Plain:
     """Return totals with ranges, zones, changes and trends, as plain values.
 
     Parameters
@@ -42,8 +47,10 @@ def inventory_record(study: Study, tally: Tally, how: Plain, maps: Sequence[Map]
         The study, and what was counted.
     how
         How the members were made.
-    maps
-        Finished maps, for the share of the map that changed.
+    maps, stack
+        Finished maps and the covariates, for what is told of them beside the members.
+    root
+        Folder from which the study's paths start.
     """
     epochs = study.epoch_names
     quantities = [
@@ -52,12 +59,44 @@ def inventory_record(study: Study, tally: Tally, how: Plain, maps: Sequence[Map]
     return {
         "level": LEVEL,
         "how": how,
+        "notes": _notes(study, how),
+        "truth": true_totals(study, tally, maps, stack, root),
+        "thresholds": area_thresholds(maps, stack.odc.geobox),
         "totals": [record for name in quantities for record in _totals(tally, name, epochs)],
         "zones": _zones(tally, epochs),
         "changes": [record for name in quantities for record in _changes(tally, name, epochs)],
         "trend": [record for name in quantities for record in _trends(tally, name, study)],
         "changed": _changed(maps),
     }
+
+
+def _notes(study: Study, how: Plain) -> list[str]:
+    """Return how the members were made, in sentences."""
+    apart = how["errors_nugget_share"]
+    alike = (
+        f"errors are alike up to {how['errors_range_m'] / 1000:.0f} km, but for {apart:.0%} of their "
+        "variance, which each cell has for itself"
+        if apart < 1.0
+        else "errors show no likeness by distance, and each cell has its own"
+    )
+    notes = [
+        f"Each of {how['members']} members is one plausible world: blocks of sites of "
+        f"{how['block_m'] / 1000:.0f} km are drawn with replacement, learners and their weights are those "
+        f"of the sites drawn, and one field of errors runs through all cells and epochs; {alike}.",
+        "Members of each learner: "
+        + "; ".join(f"{label.replace('_', ' ')}: {scheme}" for label, scheme in how["learners"].items())
+        + ".",
+    ]
+    if study.inventory is not None and study.inventory.storage is not None:
+        storage = study.inventory.storage
+        share = "all of every cell"
+        if storage.presence is not None:
+            share = f"the share of a cell that {storage.presence.replace('_', ' ')} tells"
+        notes.append(
+            f"Storage is {storage.ice} ice in {storage.thickness:g} m of {share}, with cell areas of the "
+            "ellipsoid."
+        )
+    return notes
 
 
 def _has(tally: Tally, quantity: str) -> bool:

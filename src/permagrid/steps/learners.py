@@ -61,15 +61,19 @@ def is_joined(study: Study) -> bool:
 
 def mapped_part(study: Study) -> LearnerPart:
     """Return the part of a study on the learner whose maps are written; of an ensemble, its first learner."""
+    return next(part for part in study.learners if part.label == _mapped_label(study))
+
+
+def _mapped_label(study: Study) -> str:
     label = study.products.learner
     if study.ensemble is not None and label == study.ensemble.label:
-        label = study.ensemble.learners[0]
-    return next(part for part in study.learners if part.label == label)
+        return study.ensemble.learners[0]
+    return label
 
 
 def grouped_part(study: Study) -> LearnerPart | None:
     """Return the part on the learner that is scored without groups of covariates, if there is one."""
-    label = study.validation.group_learner or mapped_part(study).label
+    label = study.validation.group_learner or _mapped_label(study)
     return next((part for part in study.learners if part.label == label), None)
 
 

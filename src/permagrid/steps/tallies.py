@@ -112,7 +112,7 @@ class Tally:
         if key not in self.totals:
             self.totals[key] = MemberTotals(self.regions, self.members)
         self.totals[key].add(values, areas, **more)
-        if bounds:
+        if bounds and self.members > 1:
             if key not in self.errors:
                 self.errors[key] = ErrorSums(self.regions)
             self.errors[key].add(values.std(axis=1, ddof=1, dtype=float), areas, **more)

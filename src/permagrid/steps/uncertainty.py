@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.special import ndtri
@@ -96,20 +98,20 @@ class Uncertainty:
         self, canvas: Canvas, geobox: GeoBox, quote: str, intervals: dict[str, Any] | None
     ) -> "Makers":
         """Return what makes its maps and draws its members."""
-        study, ensemble = self.study, self.ensemble
+        study, ensemble, root = self.study, self.ensemble, self.ground.root
         level = max(ensemble.intervals)
         central = EnsembleMaker(
             study, ensemble, self.ground, self.joined, canvas, measured_coverage(intervals, level)
         )
         if not ensemble.members or (len(study.epochs) == 1 and study.inventory is None):
-            return Makers(study, central, None)
+            return Makers(study, canvas.stack, root, central, None)
         if study.target.kind == "class" and study.target.variable != "permafrost_presence":
-            return Makers(study, central, None)
-        regions = region_of_cells(geobox, study, self.ground.root)
+            return Makers(study, canvas.stack, root, central, None)
+        regions = region_of_cells(geobox, study, root)
         members = MemberMaker(
             study, ensemble, self.ground, canvas, central, self.errors(quote, geobox), regions, self.rundir
         )
-        return Makers(study, central, members)
+        return Makers(study, canvas.stack, root, central, members)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +119,8 @@ class Makers:
     """What makes the maps of an ensemble and draws its members."""
 
     study: Study
+    stack: xr.Dataset
+    root: Path
     central: EnsembleMaker
     members: MemberMaker | None
 
@@ -129,4 +133,4 @@ class Makers:
         if self.members is None:
             return None
         tally, how = self.members.tally(advance)
-        return inventory_record(self.study, tally, how, maps)
+        return inventory_record(self.study, tally, how, maps, self.stack, self.root)
