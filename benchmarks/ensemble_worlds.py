@@ -32,6 +32,7 @@ from permagrid.prediction.applicability import fit_applicability
 from permagrid.report.canvas import INK, QUIET, new_figure, plain, styled
 from permagrid.sites.domain import draw_domain
 from permagrid.sites.sample import sample_stack
+from permagrid.steps.members import usual_block
 from permagrid.validation import FOLDS, Candidate, Folds, fit, fit_variogram, predict_all
 from permagrid.validation.distributions import crps, pit
 from permagrid.validation.levels import LEVELS
@@ -51,7 +52,7 @@ LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
     "lightgbm": ("lightgbm", {"n_estimators": 150, "num_leaves": 8, "learning_rate": 0.05}),
 }
 FOREST = ("quantile_forest", {"n_estimators": 200, "max_features": 0.4, "min_samples_leaf": 5})
-RESOLUTION, BOREHOLES, MEMBERS, BLOCK = 100_000.0, 400, 200, 500_000.0
+RESOLUTION, BOREHOLES, MEMBERS = 100_000.0, 400, 200
 ENDS = np.array([0.025, 0.975])
 NOISE = 3.0
 
@@ -176,7 +177,7 @@ def totals(
     errors = fit_variogram(*place, scores, cell)
     nugget = errors.nugget / errors.sill if errors.structured else 1.0
     structures = [(1.0 - nugget, errors.range_)] if nugget < 1.0 else []
-    size = errors.range_ if errors.structured else BLOCK
+    size = usual_block(table, errors)
     counts = block_weights(*place, table["site_group"].to_numpy(), size=size, members=members, seed=seed)
     observed = table["value"].to_numpy(float)
     rows, trained = (part[list(COVARIATES)].to_numpy(float) for part in (cells, table))
@@ -198,7 +199,7 @@ def totals(
         sums = storage(drawn.astype(float), world)
         found[f"{name}_low"], found[f"{name}_high"] = np.quantile(sums, ENDS)
         found[f"{name}_mean"] = float(sums.mean())
-    return found | {"range_km": size / 1000.0, "nugget": nugget}
+    return found | {"range_km": errors.range_ / 1000.0, "nugget": nugget}
 
 
 NAMES = {

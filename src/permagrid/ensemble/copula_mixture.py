@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from permagrid.ensemble.copula_fit import goodness_of_fit
 from permagrid.ensemble.copula_member import CopulaMember, Ranks
-from permagrid.ensemble.copula_ties import fit_tied_copula
+from permagrid.ensemble.copula_ties import drawn_ranks, fit_tied_copula
 from permagrid.ensemble.copulas import FAMILIES, Copula, Family
 from permagrid.ensemble.marginals import Marginal, NormalMarginal, distribution_of
 from permagrid.ensemble.mixture import (
@@ -161,13 +161,17 @@ class CopulaMixture:
         doi:10.1016/j.insmatheco.2007.10.005.
         """
         rows = checked_rows(predictions, observed, lower=self.lower, upper=self.upper)
-        u = _pseudo(self.marginal, rows.observed, seed)
-        return [
-            goodness_of_fit(
-                member.copula, u, _pseudo(member.marginal, column, seed + 1 + k), draws=draws, seed=seed
+        found = []
+        for k, (member, column) in enumerate(zip(self.members, rows.predictions.T, strict=True)):
+            pairs = drawn_ranks(
+                member.copula,
+                (self.marginal, rows.observed),
+                (member.marginal, column),
+                edge=member.edge,
+                seed=seed + 2 * k,
             )
-            for k, (member, column) in enumerate(zip(self.members, rows.predictions.T, strict=True))
-        ]
+            found.append(goodness_of_fit(member.copula, *pairs, draws=draws, seed=seed))
+        return found
 
     def tables(self, size: int = 512) -> MixtureTables:
         """Return look-up tables of `size` predictions and `size` values of each learner."""
@@ -300,7 +304,7 @@ def fit_copula_mixture(
     row_weights
         How often each row counts, shape ``(n,)``; once if left out.
     seed
-        Of the ranks drawn within point masses.
+        Of the ranks drawn within point masses, see `permagrid.ensemble.copula_ties`.
     marginal
         ``smoothed``, or ``normal``: with a Gaussian copula the plain mixture of normal distributions.
 
@@ -372,12 +376,6 @@ def _member(
         seed=seed,
     )
     return CopulaMember(fitted.copula, of_column, edge, float(fitted.loglik), float(fitted.aic))
-
-
-def _pseudo(marginal: Marginal | NormalMarginal, values: Float, seed: int) -> Float:
-    if isinstance(marginal, NormalMarginal):
-        return np.clip(marginal.cdf(values), _INSIDE, 1.0 - _INSIDE)
-    return marginal.pseudo(values, seed)
 
 
 def _normal(values: Float, weights: Float) -> NormalMarginal:

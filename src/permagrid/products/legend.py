@@ -208,6 +208,17 @@ LEGENDS: dict[str, Legend] = {
             ),
         ),
         Legend(
+            "ground_ice_class",
+            "Ground ice",
+            "1",
+            "classes",
+            (
+                LegendStop(0, "#e9d8a6", "no permafrost"),
+                LegendStop(1, "#a8cee1", "low: up to 10 %"),
+                LegendStop(2, "#235a9e", "medium to high: more than 10 %"),
+            ),
+        ),
+        Legend(
             "excess_ice_content",
             "Excess ice content",
             "%",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtr
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from permagrid.covariates import at_epoch
 from permagrid.ensemble import ClassMixture, CorrelatedField, block_weights, em_weights
-from permagrid.grid import Window, blocks, lonlat
+from permagrid.grid import Window, blocks, chord, lonlat
 from permagrid.inventory import Regions, cell_areas, cell_change
 from permagrid.learners.resampled import Resampled, resampled
 from permagrid.prediction.blocks import Block, Cells, read_cells
@@ -26,11 +27,13 @@ from permagrid.steps.tallies import Tally, Worlds
 from permagrid.study import Ensemble, Study
 from permagrid.threads import pool
 from permagrid.validation import Variogram
+from permagrid.validation.sphere import EARTH_RADIUS
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
 _CELLS_AT_A_TIME = 4096
+_BLOCKS_ACROSS = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +84,7 @@ def make_members(
         If there are too few blocks to draw from, or a learner cannot be refitted.
     """
     table = ground.table
-    size = ensemble.block or errors.range_
+    size = ensemble.block or usual_block(table, errors)
     counts = block_weights(
         table["longitude"].to_numpy(float),
         table["latitude"].to_numpy(float),
@@ -99,6 +102,19 @@ def make_members(
     return Members(
         made, _member_weights(fitted.joined, observed, counts), _field(study, ensemble, errors), size, errors
     )
+
+
+def usual_block(table: pd.DataFrame, errors: Variogram) -> float:
+    """Return the side of the blocks of sites that are drawn for a member [m].
+
+    Blocks must be as large as the distance over which errors are alike. Where sites stand in clusters this
+    distance is poorly known, and what is common to a cluster is not in it: a block is not smaller than a
+    sixth of the greatest distance between sites.
+    """
+    points = chord(table["longitude"].to_numpy(float), table["latitude"].to_numpy(float))
+    straight = max(float(np.linalg.norm(points - point, axis=1).max()) for point in np.unique(points, axis=0))
+    apart = 2.0 * EARTH_RADIUS * float(np.arcsin(min(straight / 2.0, 1.0)))
+    return max(errors.range_ if errors.structured else 0.0, apart / _BLOCKS_ACROSS)
 
 
 def _member_weights(joined: Joined, observed: Float, counts: Float) -> Float32:

@@ -35,8 +35,8 @@ class Ensemble(Part):
     members: Annotated[int, Field(ge=0, le=10_000)] = 200
     """Members: plausible worlds whose totals and changes give the ranges."""
     block: Annotated[float, Field(gt=0)] | None = None
-    """Side of the blocks of sites that are drawn with replacement for a member [m]; the range to which the
-    errors are alike if left out."""
+    """Side of the blocks of sites that are drawn with replacement for a member [m]; if left out, the range to
+    which errors are alike, and not less than a sixth of the greatest distance between sites."""
 
 
 class Storage(Part):
