@@ -7,6 +7,7 @@ import pytest
 import rasterio
 
 from permagrid.covariates import Covariate, build
+from permagrid.covariates.raster import class_mask
 from permagrid.errors import PermagridError
 from permagrid.grid import make_geobox
 
@@ -47,3 +48,9 @@ def test_a_covariate_without_classes_is_refused(folder):
         values_of(folder, kind="continuous", values={1: 0.95})
     with pytest.raises(PermagridError, match="gives no code a value"):
         values_of(folder, values={})
+
+
+def test_a_mask_leaves_out_nodata_where_its_code_is_named(folder):
+    path = str(folder / "zones.tif")
+    assert class_mask(path, [9], GRID).values.tolist() == [[0, 0, 1], [0, 0, 0]]
+    assert class_mask(path, [0, 9], GRID).values.tolist() == [[0, 0, 1], [0, 1, 0]]

@@ -12,13 +12,17 @@ from scipy.stats import norm
 
 from permagrid.ensemble import (
     ClassMixture,
+    Copula,
     GaussianMixture,
+    Marginal,
     NormalMarginal,
     em_weights,
     fit_class_mixture,
+    fit_copula,
     fit_copula_mixture,
     fit_gaussian_mixture,
 )
+from permagrid.ensemble.copula_ties import drawn_ranks, fit_tied_copula
 from permagrid.errors import PermagridError
 
 LEVELS = np.array([0.001, 0.025, 0.25, 0.5, 0.75, 0.975, 0.999])
@@ -351,3 +355,47 @@ def test_class_mixtures_weigh_by_the_probability_of_what_was_observed():
         fit_class_mixture(given, np.full(400, 3.0), codes)
     with pytest.raises(PermagridError, match=r"needed is \(n, 3, 3\)"):
         mixture.proba(given[:, :2])
+
+
+@pytest.mark.parametrize(
+    "copula",
+    [
+        Copula("gaussian", 0, (0.8,)),
+        Copula("clayton", 180, (3.0,)),
+        Copula("gumbel", 90, (2.0,)),
+        Copula("frank", 0, (8.0,)),
+    ],
+    ids=str,
+)
+def test_zeros_on_both_sides_do_not_weaken_the_copula(copula):
+    u, v = copula.draw(800, seed=1)
+    ice, said = np.maximum(100.0 * u - 40.0, 0.0), np.maximum(80.0 * v - 30.0, 0.0)
+    sides = [(Marginal.fit(values, lower=0.0, upper=100.0), values) for values in (ice, said)]
+    keywords = {"weights": np.ones(800), "edge": 0.5 / 801.0, "seed": 0}
+    found = fit_tied_copula(*sides, families=(copula.family,), **keywords)
+    assert found.copula.rotation == copula.rotation
+    assert found.copula.tau == pytest.approx(copula.tau, abs=0.04)
+    assert found.aic == found.tried["aic"].min()
+    if copula.family in ("gaussian", "gumbel"):
+        # Ranks drawn evenly within the zeros lose part of the relation.
+        even = [marginal.pseudo(values, seed) for seed, (marginal, values) in enumerate(sides)]
+        assert abs(fit_copula(*even, families=(copula.family,)).copula.tau) < 0.92 * abs(copula.tau)
+    ranks = drawn_ranks(found.copula, *sides, edge=0.5 / 801.0, seed=0)
+    again = fit_copula(*ranks, families=(copula.family,)).copula
+    assert again.tau == pytest.approx(found.copula.tau, abs=0.03)
+
+
+def test_pairs_without_ties_are_fitted_as_ever():
+    predictions, observed = plain_rows(100)
+    sides = [(Marginal.fit(values), values) for values in (observed, predictions[:, 0])]
+    keywords = {"families": ("gaussian", "frank"), "weights": np.ones(100)}
+    found = fit_tied_copula(*sides, **keywords, edge=0.5 / 101.0, seed=3)
+    ranks = [marginal.pseudo(values, 0) for marginal, values in sides]
+    assert found.copula == fit_copula(*ranks, **keywords).copula
+
+
+def test_copulas_beat_the_best_learner_and_the_linear_mixture_where_ice_is_often_zero():
+    predictions, observed = icy_rows(1000, seed=9)
+    error = {name: np.mean((mixture.mean(predictions) - observed) ** 2) for name, mixture in MIXTURES.items()}
+    assert error["copula"] < error["gaussian"]
+    assert error["copula"] < np.mean((predictions - observed[:, None]) ** 2, axis=0).min()

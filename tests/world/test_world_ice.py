@@ -110,6 +110,8 @@ def test_what_is_written_is_what_was_made(world, tmp_path):
     with rasterio.open(tmp_path / "truth" / "volumetric_ice_content.tif") as raster:
         np.testing.assert_array_equal(raster.read(1), world.grid[TRUTH].values)
         assert raster.crs.to_epsg() == 6931
+    with rasterio.open(tmp_path / "permafrost.tif") as raster:
+        np.testing.assert_array_equal(raster.read(1) == 1, np.isfinite(world.grid[TRUTH].values))
     sites = READERS["table"](tmp_path / "ground_ice.csv")
     np.testing.assert_allclose(sites["value"], world.boreholes["value"])
     assert set(sites["source"]) == set(world.boreholes["source"])

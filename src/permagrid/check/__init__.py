@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from permagrid.check.builds import build_faults
+from permagrid.check.ensembles import region_faults
 from permagrid.check.files import missing_files
 from permagrid.check.grid import geobox_of
 from permagrid.check.observations import Tables
@@ -107,6 +108,9 @@ def _judged(read: Draft, root: Path, *, data: bool) -> Iterator[Finding]:
             yield from build_faults(study, root, geobox, told=told)
     if not study.is_tabular:
         yield from other_rasters(study, root, grid="grid" in sound)
+    geobox = geobox_of(study) if sound >= {"grid", "inventory"} else None
+    if geobox is not None:
+        yield from region_faults(study, root, geobox)
     if "sites" in usable:
         tables = Tables(study, root, grid="grid" in sound)
         faulty = list(tables.findings())

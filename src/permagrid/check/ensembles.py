@@ -1,10 +1,14 @@
 """Ensembles and inventories that cannot be made, told from the study alone."""
 
 from collections.abc import Iterator
+from pathlib import Path
+
+from odc.geo.geobox import GeoBox
 
 from permagrid.check.folds import inner_faults
 from permagrid.check.named import named
-from permagrid.errors import did_you_mean
+from permagrid.errors import PermagridError, did_you_mean
+from permagrid.steps.regions import region_of_cells
 from permagrid.study import Ensemble, Finding, Inventory, Location, Study
 from permagrid.validation import FOLDS
 
@@ -109,3 +113,14 @@ def _permafrost(study: Study, inventory: Inventory) -> Iterator[Finding]:
             yield Finding(
                 ("inventory", "permafrost", "threshold"), "has no effect: it is for a target that is a value"
             )
+
+
+def region_faults(study: Study, root: Path, geobox: GeoBox) -> Iterator[Finding]:
+    """Yield what is wrong with the polygons of an inventory, such as one outside the grid."""
+    regions = study.inventory.regions if study.inventory else None
+    if regions is None or not (root / regions.path).is_file():
+        return
+    try:
+        region_of_cells(geobox, study, root)
+    except PermagridError as error:
+        yield Finding(("inventory", "regions"), str(error).removeprefix("regions: "))

@@ -14,6 +14,7 @@ from permagrid.check.grid import sound_geobox
 from permagrid.check.named import named
 from permagrid.check.tabular import column_faults, has_places, of_places, place_faults
 from permagrid.covariates import COVARIATES
+from permagrid.ensemble import block_weights
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, cells_of, inside_region
 from permagrid.sites.identity import site_groups
@@ -21,10 +22,10 @@ from permagrid.sites.readers import READERS
 from permagrid.sites.table import VARIABLES
 from permagrid.steps.folds import fold_schemes, looks_at_the_map
 from permagrid.steps.inputs import covariates_of, source_files
-from permagrid.steps.learners import inner_folds
+from permagrid.steps.learners import folds_spec
 from permagrid.steps.sites import read_sources, reduce_observations
 from permagrid.steps.tabular import rows_of
-from permagrid.study import Finding, Location, SourceTable, Study
+from permagrid.study import Finding, FoldsPart, Location, SourceTable, Study
 from permagrid.units import conversion, implausible
 from permagrid.validation import FOLDS
 
@@ -122,6 +123,7 @@ class Tables:
             )
             return
         yield from _classes(study, valid)
+        yield from _all_alike(study, valid)
         if "validation" in sound:
             yield from _validation(study, valid, self._root)
 
@@ -151,6 +153,8 @@ def _units(location: Location, path: Path, rows: gpd.GeoDataFrame, stated: str) 
         why = implausible(low, high, unit)
         if why is None and unit == "cm" and 0 < high < _SHALLOWEST_USUAL:
             why = f"values {low:g} to {high:g} do not fit unit 'cm'; they look like m: set stored_unit: m"
+        if why is None and unit == "%" and 0 < values.max() <= 1:
+            why = f"values {low:g} to {high:g} do not fit unit '%'; they look like fractions: set stored_unit: 1"
         if why is None:
             continue
         if stated and stated != unit:
@@ -232,6 +236,16 @@ def _classes(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
         )
 
 
+def _all_alike(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
+    values = valid["value"]
+    if study.target.kind == "value" and values.min() == values.max():
+        yield Finding(
+            ("sites", "sources"),
+            f"all {len(valid)} site-epochs have the value {values.iloc[0]:g} {study.target.unit}; there is "
+            "nothing to learn from",
+        )
+
+
 def _validation(study: Study, valid: gpd.GeoDataFrame, root: Path) -> Iterator[Finding]:
     valid = valid.assign(site_group=site_groups(valid, distance=study.sites.same_place))
     parts: dict[Location, gpd.GeoDataFrame] = {("validation", "folds"): valid}
@@ -264,14 +278,29 @@ def _validation(study: Study, valid: gpd.GeoDataFrame, root: Path) -> Iterator[F
 
 
 def _inner(study: Study, valid: gpd.GeoDataFrame) -> Iterator[Finding]:
-    """Report inner folds that not even all rows together can make."""
-    inner = study.validation.inner
+    """Report inner folds that not even all rows together can make, and blocks that hold all of them."""
+    ensemble, inner = study.ensemble, study.validation.inner
     choosing = any(part.search or part.selection for part in study.learners)
-    known = not list(named(FOLDS, (), inner.method, inner.keywords))
-    if not choosing or looks_at_the_map(inner) or not known or list(inner_faults(inner)):
-        return
-    if of_places(inner) and not has_places(valid):
-        return
-    folds, why = inner_folds(study).made(valid)
-    if folds is None:
-        yield Finding(("validation", "inner"), why.removeprefix("nothing could be tried: folds: "))
+    asked: list[tuple[Location, FoldsPart]] = []
+    if choosing or (ensemble is not None and ensemble.inner is None):
+        asked.append((("validation", "inner"), inner))
+    if ensemble is not None and ensemble.inner is not None:
+        asked.append((("ensemble", "inner"), ensemble.inner))
+    for place, part in asked:
+        known = not list(named(FOLDS, (), part.method, part.keywords))
+        if looks_at_the_map(part) or not known or list(inner_faults(part)):
+            continue
+        if of_places(part) and not has_places(valid):
+            continue
+        folds, why = folds_spec(part, study).made(valid)
+        if folds is None:
+            yield Finding(place, why.removeprefix("nothing could be tried: folds: "))
+    if ensemble is not None and ensemble.block is not None and has_places(valid):
+        place = ("ensemble", "block")
+        members = max(ensemble.members, 1)
+        longitude, latitude = (valid[name].to_numpy(float) for name in ("longitude", "latitude"))
+        groups = valid["site_group"].to_numpy()
+        try:
+            block_weights(longitude, latitude, groups, size=ensemble.block, members=members, seed=study.seed)
+        except PermagridError as error:
+            yield Finding(place, str(error).removeprefix("members: "))

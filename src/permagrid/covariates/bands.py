@@ -54,6 +54,21 @@ def open_band(path: str, band: int, nodata: float | None, crs: str | None) -> xr
     return lazy_grid(read, geobox, attrs)
 
 
+def declared_nodata(path: str) -> float | None:
+    """Return the value that a raster declares to be nodata; None if it declares none, or is no raster.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    try:
+        with _environment(path), DatasetReader(path, driver=list(DRIVERS)) as raster:
+            return None if raster.nodata is None else float(raster.nodata)
+    except RasterioError:
+        return None
+
+
 def _described(path: str, band: int, crs: str | None) -> tuple[GeoBox, dict[str, Any]]:
     with _environment(path), DatasetReader(path, driver=list(DRIVERS)) as raster:
         if not 1 <= band <= raster.count:

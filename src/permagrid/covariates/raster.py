@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from permagrid.covariates.bands import declared_nodata
 from permagrid.covariates.lookup import Resampling
 from permagrid.covariates.resample import onto
 from permagrid.covariates.sources import open_grid
@@ -210,7 +211,8 @@ def class_mask(path: str, exclude: Sequence[int], geobox: GeoBox, *, crs: str | 
     path
         The raster.
     exclude
-        Class codes.
+        Class codes. Cells without a class are excluded too where the code that the file declares to be nodata
+        is among them.
     geobox
         The grid.
     crs
@@ -222,4 +224,7 @@ def class_mask(path: str, exclude: Sequence[int], geobox: GeoBox, *, crs: str | 
         If the file cannot be read.
     """
     classes: xr.DataArray = onto(open_grid(path, crs=crs), geobox, kind="class")
-    return classes.isin(list(exclude)).astype("float32")
+    excluded = classes.isin(list(exclude))
+    if declared_nodata(path) in exclude:
+        excluded = excluded | classes.isnull()
+    return excluded.astype("float32")

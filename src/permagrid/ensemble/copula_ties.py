@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ _PLACES: dict[Family, tuple[float, float, Callable[[float], float]]] = {
     "gaussian": (-0.98, 0.98, lambda tau: math.sin(0.5 * math.pi * tau)),
     "clayton": (1e-4, 0.97, lambda tau: 2.0 * tau / (1.0 - tau)),
     "gumbel": (0.0, 0.97, lambda tau: 1.0 / (1.0 - tau)),
-    "frank": (-0.97, 0.97, lambda place: 8.0 * math.atanh(place) if place else 1e-9),
+    "frank": (-0.9999, 0.9999, lambda place: 8.0 * math.atanh(place) if place else 1e-9),
 }
 """Range of a number that is Kendall's tau, or goes with it, and the parameter that it stands for."""
 
@@ -83,8 +84,6 @@ def fit_tied_copula(
     u, v = known.drawn
     if len(known.alone[0]) == len(u):
         return fit_copula(u, v, families=families, weights=weights)
-    if len(u) < 10:
-        return fit_copula(u, v, families=families, weights=weights)
     against = float(np.sum(weights * ndtri(u) * ndtri(v))) < 0.0
     turned = (90, 270) if against else (0, 180)
     rows = []
@@ -94,12 +93,8 @@ def fit_tied_copula(
                 copula, loglik = _best(family, rotation, lambda copula: known.loglik(copula, weights))
                 rows.append((copula, loglik, 2.0 * PARAMETERS[family] - 2.0 * loglik))
     rows.sort(key=lambda row: row[2])
-    tried = pd.DataFrame(
-        [
-            {"family": c.family, "rotation": c.rotation, "parameters": c.parameters, "loglik": l, "aic": a}
-            for c, l, a in rows
-        ]
-    )
+    told = [(copula.family, copula.rotation, copula.parameters, *scores) for copula, *scores in rows]
+    tried = pd.DataFrame(told, columns=["family", "rotation", "parameters", "loglik", "aic"])
     return FittedCopula(*rows[0], tried)
 
 
@@ -122,8 +117,9 @@ def drawn_ranks(
     # Given the other side, one side after the other, the draws come to be those of both (Gibbs sampling).
     for _ in range(_ROUNDS if len(of_u) or len(of_v) else 0):
         level = draw.random((2, len(u)))
-        u[of_u] = _within(copula, *(end[of_u] for end in known.of_u), v[of_u], level[0, of_u])
-        v[of_v] = _within(_swapped(copula), *(end[of_v] for end in known.of_v), u[of_v], level[1, of_v])
+        u[of_u] = _within(copula, known.of_u[0][of_u], known.of_u[1][of_u], v[of_u], level[0, of_u])
+        turned, low, high = _swapped(copula), known.of_v[0][of_v], known.of_v[1][of_v]
+        v[of_v] = _within(turned, low, high, u[of_v], level[1, of_v])
     return np.clip(u, edge, 1.0 - edge), np.clip(v, edge, 1.0 - edge)
 
 
@@ -196,11 +192,15 @@ def _best(family: Family, rotation: int, loglik: Callable[[Copula], float]) -> t
     low, high, parameter = _PLACES["gaussian"]
     centre = 2.0 / math.pi * math.asin(_best("gaussian", 0, loglik)[0].parameters[0])
     reach = max(low, centre - _NEAR), min(high, centre + _NEAR)
-    found = [
-        _highest(lambda tau, df=df: Copula("student_t", 0, (parameter(tau), df)), *reach, loglik, steps=3)
-        for df in _FREEDOM
-    ]
+    found = []
+    for freedom in _FREEDOM:
+        made = partial(_student, parameter=parameter, freedom=freedom)
+        found.append(_highest(made, *reach, loglik, steps=3))
     return max(found, key=lambda one: one[1])
+
+
+def _student(tau: float, parameter: Callable[[float], float], freedom: float) -> Copula:
+    return Copula("student_t", 0, (parameter(tau), freedom))
 
 
 def _highest(

@@ -44,8 +44,7 @@ class Trees:
     leaf: Int32
     """Number of each leaf, through all trees; -1 of others."""
     roots: Int32
-    most: int
-    """Most nodes of a tree."""
+    depths: Int32
     sets: NDArray[np.uint32]
     """Sets of classes, a bit for each, shape ``(sets, words)``."""
     single: bool
@@ -58,13 +57,11 @@ class Trees:
         seen = rows.astype(np.float32).astype(float) if self.single else rows
         seen = np.ascontiguousarray(seen)
         out = np.empty((len(self.roots), len(rows)), dtype=np.int32)
-        if not len(rows):
-            return out
         nodes = (self.feature, self.threshold, self.left)
         if len(self.sets) or np.isnan(seen).any():
             _descend_told(*nodes, self.flags, self.roots, self.sets, seen, out)
         else:
-            _descend(*nodes, self.roots, self.most, seen, out)
+            _descend(*nodes, self.roots, self.depths, seen, out)
         return np.asarray(self.leaf[out])
 
 
@@ -81,9 +78,9 @@ def trees_of(trees: Sequence[Nodes], sets: Sequence[Sequence[int]] = (), *, sing
         Whether columns are compared in single precision.
     """
     parts: list[list[Any]] = [[] for _ in range(5)]
-    roots, most, first, start = [], 0, [0], 0
+    roots, depths, first, start = [], [], [0], 0
     for nodes in trees:
-        order, place = _from_root(nodes)
+        order, place, depth = _from_root(nodes)
         leaf = nodes.feature[order] < 0
         own = np.arange(len(order))
         children = np.where(leaf, own, place[np.where(leaf, order, nodes.left[order])])
@@ -93,7 +90,7 @@ def trees_of(trees: Sequence[Nodes], sets: Sequence[Sequence[int]] = (), *, sing
         parts[3].append(np.where(leaf, 0, nodes.flags[order]))
         parts[4].append(np.where(leaf, first[-1] + nodes.left[order], -1))
         roots.append(start)
-        most = max(most, len(order))
+        depths.append(depth)
         start += len(order)
         first.append(first[-1] + int(leaf.sum()))
     kinds = (np.int32, np.float64, np.int32, np.uint8, np.int32)
@@ -107,15 +104,15 @@ def trees_of(trees: Sequence[Nodes], sets: Sequence[Sequence[int]] = (), *, sing
         flags,
         number,
         np.array(roots, dtype=np.int32),
-        most,
+        np.array(depths, dtype=np.int32),
         _bits(sets),
         single,
         np.array(first, dtype=np.int64),
     )
 
 
-def _from_root(nodes: Nodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return nodes level by level, and the place of each among them."""
+def _from_root(nodes: Nodes) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Return nodes level by level, the place of each among them, and how many levels lie below the root."""
     level, levels = np.zeros(1, dtype=np.int64), []
     while len(level):
         levels.append(level)
@@ -124,7 +121,7 @@ def _from_root(nodes: Nodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     order = np.concatenate(levels)
     place = np.zeros(len(nodes.feature), dtype=np.int64)
     place[order] = np.arange(len(order))
-    return order, place
+    return order, place, len(levels) - 1
 
 
 def _bits(sets: Sequence[Sequence[int]]) -> NDArray[np.uint32]:
@@ -138,70 +135,24 @@ def _bits(sets: Sequence[Sequence[int]]) -> NDArray[np.uint32]:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _descend(
-    feature: Int32, threshold: Float, left: Int32, roots: Int32, most: int, rows: Float, out: Int32
+    feature: Int32, threshold: Float, left: Int32, roots: Int32, depths: Int32, rows: Float, out: Int32
 ) -> None:
-    """Descend with rows among which no value is missing.
-
-    Rows of a map are much alike: most of the questions of a tree have one answer for all of them. So what is
-    left of a tree is copied first, and rows descend in that.
-    """
-    lowest, highest = rows[0].copy(), rows[0].copy()
-    for row in range(1, len(rows)):
-        for column in range(rows.shape[1]):
-            lowest[column] = min(lowest[column], rows[row, column])
-            highest[column] = max(highest[column], rows[row, column])
-    origin, level, below = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
-    asked, limit = np.empty(most, np.int32), np.empty(most)
-    for tree in range(len(roots)):
-        origin[0] = _undecided(roots[tree], feature, threshold, left, lowest, highest)
-        level[0], count, at = 0, 1, 0
-        while at < count:
-            node = origin[at]
-            asked[at], limit[at], below[at] = feature[node], threshold[node], at
-            if left[node] != node:
-                below[at] = count
-                for side in range(2):
-                    child = left[node] + np.int32(side)
-                    origin[count] = _undecided(child, feature, threshold, left, lowest, highest)
-                    level[count] = level[at] + 1
-                    count += 1
-            at += 1
-        _follow(asked, limit, below, level[count - 1], rows, out[tree])
-        for row in range(len(rows)):
-            out[tree, row] = origin[out[tree, row]]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _undecided(
-    node: np.int32, feature: Int32, threshold: Float, left: Int32, lowest: Float, highest: Float
-) -> np.int32:
-    """Return the first node from here on at which not all rows go the same way, or a leaf."""
-    while left[node] != node:
-        if highest[feature[node]] <= threshold[node]:
-            node = left[node]
-        elif lowest[feature[node]] > threshold[node]:
-            node = left[node] + np.int32(1)
-        else:
-            break
-    return node
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _follow(feature: Int32, threshold: Float, left: Int32, depth: int, rows: Float, ends: Int32) -> None:
     # Sixteen rows at a time, without a branch: a row that has reached its leaf stays there.
     whole = len(rows) // 16 * 16
-    for start in range(0, whole, 16):
-        for row in range(start, start + 16):
-            ends[row] = 0
-        for _ in range(depth):
+    for tree in range(len(roots)):
+        ends = out[tree]
+        for start in range(0, whole, 16):
             for row in range(start, start + 16):
-                node = ends[row]
-                ends[row] = left[node] + np.int32(rows[row, feature[node]] > threshold[node])
-    for row in range(whole, len(rows)):
-        node = np.int32(0)
-        while left[node] != node:
-            node = left[node] + np.int32(rows[row, feature[node]] > threshold[node])
-        ends[row] = node
+                ends[row] = roots[tree]
+            for _ in range(depths[tree]):
+                for row in range(start, start + 16):
+                    node = ends[row]
+                    ends[row] = left[node] + np.int32(rows[row, feature[node]] > threshold[node])
+        for row in range(whole, len(rows)):
+            node = roots[tree]
+            while left[node] != node:
+                node = left[node] + np.int32(rows[row, feature[node]] > threshold[node])
+            ends[row] = node
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

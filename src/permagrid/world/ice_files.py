@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 from rasterio.errors import RasterioError
 
 from permagrid.errors import PermagridError
@@ -11,8 +12,10 @@ from permagrid.world.files import TABLE_COLUMNS, readme, refuse_another
 from permagrid.world.ice import EPOCH, ICE_VARIABLES, THICKNESS, IceWorld, make_ice_world
 from permagrid.world.rasters import Written, write_raster
 from permagrid.world.region import CLASSES, VARIABLES
+from permagrid.world.surface import CLASS_NODATA
 
 _NAMES = {"elevation": "dem.tif", "truth_volumetric_ice_content": "truth/volumetric_ice_content.tif"}
+_PRESENCE = CLASSES["truth_permafrost_presence"]
 _STORAGE = f"ice in the {THICKNESS:g} m below the permafrost table: share of permafrost x ice content x area"
 
 
@@ -78,7 +81,12 @@ def _write_rasters(folder: Path, world: IceWorld) -> list[Written]:
             labels = ", ".join(f"{code} {label}" for code, label in classes.items())
             content = f"{content} ({labels})"
         written.append(Written(file, units, content))
-    return written
+    share = world.grid["permafrost_fraction"].values
+    found = np.where(np.isnan(share), CLASS_NODATA, share > 0.0)
+    units, content = "1", "permafrost in any part of the cell"
+    write_raster(folder / "permafrost.tif", found, geobox, described=(units, content), classes=_PRESENCE)
+    labels = ", ".join(f"{code} {label}" for code, label in _PRESENCE.items())
+    return [*written, Written("permafrost.tif", units, f"{content} ({labels})")]
 
 
 def _write_tables(folder: Path, world: IceWorld) -> list[Written]:
