@@ -154,7 +154,7 @@ def _units(location: Location, path: Path, rows: gpd.GeoDataFrame, stated: str) 
         if why is None and unit == "cm" and 0 < high < _SHALLOWEST_USUAL:
             why = f"values {low:g} to {high:g} do not fit unit 'cm'; they look like m: set stored_unit: m"
         if why is None and unit == "%" and 0 < values.max() <= 1:
-            why = f"values {low:g} to {high:g} do not fit unit '%'; they look like fractions: set stored_unit: 1"
+            why = f"values {low:g} to {high:g} do not fit '%'; they look like fractions: set stored_unit: 1"
         if why is None:
             continue
         if stated and stated != unit:
