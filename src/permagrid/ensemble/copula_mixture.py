@@ -352,7 +352,7 @@ def _member(
     bounds: tuple[float, float],
     families: Sequence[Family],
 ) -> CopulaMember:
-    if np.ptp(column) <= 1e-12 * (1.0 + np.abs(column).max()):
+    if np.ptp(column) <= 1e-8 * (1.0 + np.abs(column).max()):
         # A learner that always says the same: its ranks tell nothing.
         return CopulaMember(Copula("independence"), NormalMarginal(float(column[0]), 1.0), _INSIDE, 0.0, 0.0)
     if isinstance(of_observed, NormalMarginal):
