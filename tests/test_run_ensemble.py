@@ -12,6 +12,7 @@ import rasterio
 from permagrid.files import sha256_of
 from permagrid.run import run
 from permagrid.rundir import RunDir
+from permagrid.show import show_run
 from permagrid.steps.ensemble import joined
 from permagrid.steps.nested import Nested
 from permagrid.steps.scores import Ground
@@ -153,6 +154,13 @@ def test_areas_have_ranges_and_change_is_that_of_paired_members(finished, summar
     known = np.isfinite(rises)
     assert ((rises[known] >= 0) & (rises[known] <= 1)).all()
     assert np.corrcoef(rises[known], risen[known])[0, 1] > 0.3
+
+
+def test_show_tells_coverage_and_totals(finished):
+    text = show_run(finished)
+    assert "95% intervals of copula_bma hold" in text
+    assert "permafrost area 2010-2014: " in text
+    assert "km2 (" in text
 
 
 def test_blocks_and_workers_change_no_byte_and_a_second_run_takes_all_over(finished, small_world, tmp_path):

@@ -98,10 +98,41 @@ def _card_lines(summary: dict[str, Any]) -> list[str]:
     if epochs:
         latest = max(epochs)
         lines.append(f"inside the area of applicability: {shares[latest]:.0%} of the map of {latest}")
+    lines += [*_interval_lines(summary), *_total_lines(summary)]
     audit = summary.get("audit")
     if audit is not None:
         lines.append(f"audit: {_findings(audit)}")
     return lines
+
+
+def _interval_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what the widest intervals hold of the rows that the folds to quote test."""
+    told = summary.get("intervals") or {}
+    own = [
+        row
+        for row in told.get("coverage", [])
+        if (row["learner"], row["folds"], row["by"]) == (told["reference"], told["quote"], "all")
+    ]
+    if not own:
+        return []
+    row = max(own, key=lambda each: float(each["level"]))
+    return [
+        f"{row['level']:.0%} intervals of {row['learner']} hold {row['coverage']:.1%} in {row['folds']} folds, "
+        f"{row['width']:.3g} {told['unit']} wide"
+    ]
+
+
+def _total_lines(summary: dict[str, Any]) -> list[str]:
+    """Return the total of each quantity over the whole map in the last epoch, with its range."""
+    latest: dict[str, dict[str, Any]] = {}
+    for row in (summary.get("inventory") or {}).get("totals", []):
+        if row["region"] == "all":
+            latest[row["quantity"]] = row
+    return [
+        f"{row['title'].lower()} {row['epoch']}: {row['mean']:,.0f} {row['unit']} "
+        f"({row['low']:,.0f} to {row['high']:,.0f}, {row['level']:.0%} range of {row['members']} members)"
+        for row in latest.values()
+    ]
 
 
 def _untried_lines(choices: Sequence[dict[str, Any]]) -> list[str]:
