@@ -116,10 +116,8 @@ def _interval_lines(summary: dict[str, Any]) -> list[str]:
     if not own:
         return []
     row = max(own, key=lambda each: float(each["level"]))
-    return [
-        f"{row['level']:.0%} intervals of {row['learner']} hold {row['coverage']:.1%} in {row['folds']} folds, "
-        f"{row['width']:.3g} {told['unit']} wide"
-    ]
+    held = f"{row['level']:.0%} intervals of {row['learner']} hold {row['coverage']:.1%}"
+    return [f"{held} in {row['folds']} folds, {row['width']:.3g} {told['unit']} wide"]
 
 
 def _total_lines(summary: dict[str, Any]) -> list[str]:
