@@ -4,10 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from shapely.geometry import box
 
 from permagrid.files import sha256_of
 from permagrid.run import run
@@ -26,7 +28,7 @@ SPAN = "2000-2014"
 pytestmark = pytest.mark.usefixtures("unpainted")
 
 
-def ensemble_study(*, presence: bool = False) -> dict:
+def ensemble_study(*, presence: bool = False, regions: Path | None = None) -> dict:
     study = small_study(presence=presence)
     study["learners"][0]["n_estimators"] = 10
     study["learners"][1]["max_iter"] = 10
@@ -40,6 +42,8 @@ def ensemble_study(*, presence: bool = False) -> dict:
         "block": 200000,
     }
     study["inventory"] = {"permafrost": {} if presence else {"threshold": -1.0}}
+    if regions is not None:
+        study["inventory"]["regions"] = {"path": str(regions), "name": "NAME"}
     study["products"] = {"learner": study["ensemble"]["label"], "applicability": not presence}
     return study
 
@@ -55,9 +59,18 @@ def values_of(out: Path, variable: str, epoch: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def finished(small_world, tmp_path_factory) -> Path:
+def regions(tmp_path_factory) -> Path:
+    """Write two regions that share a border, as any GIS would."""
+    path = tmp_path_factory.mktemp("regions") / "regions.gpkg"
+    halves = [box(-180, 50, -168, 80), box(-168, 50, -150, 80)]
+    gpd.GeoDataFrame({"NAME": ["west", "east"]}, geometry=halves, crs="EPSG:4326").to_file(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(small_world, regions, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("ensemble") / "out"
-    carry_out(ensemble_study(), small_world, out)
+    carry_out(ensemble_study(regions=regions), small_world, out)
     return out
 
 
@@ -86,6 +99,7 @@ def test_intervals_are_scored_for_the_ensemble_plain_averaging_and_each_learner(
     assert {line["by"] for line in record["coverage"]} >= {"all", "region", "di_bin"}
     assert {line["method"] for line in record["conformal"]} == {"stated", "split", "cqr", "mondrian"}
     assert {line["learner"] for line in record["paired"]} == {"plain_bma", *LEARNERS}
+    assert all(0.0 <= line["goodness_p"] <= 1.0 for line in record["mixture"]["learners"])
     weights = [line["weight"] for line in record["mixture"]["learners"]]
     assert sum(weights) == pytest.approx(1.0)
 
@@ -133,15 +147,19 @@ def test_probability_and_zones_follow_from_the_distribution(finished):
 
 def test_areas_have_ranges_and_change_is_that_of_paired_members(finished, summary):
     record = summary["inventory"]
-    areas = {line["epoch"]: line for line in record["totals"] if line["quantity"] == "permafrost_area"}
+    totals = [line for line in record["totals"] if line["quantity"] == "permafrost_area"]
+    parts = [line for line in totals if line["region"] != "all" and line["epoch"] == EPOCHS[0]]
+    areas = {line["epoch"]: line for line in totals if line["region"] == "all"}
+    assert {line["region"] for line in parts} == {"west", "east"}
+    assert sum(line["mean"] for line in parts) == pytest.approx(areas[EPOCHS[0]]["mean"], rel=1e-9)
     assert set(areas) == set(EPOCHS)
     for line in areas.values():
         assert 0 < line["low"] < line["mean"] < line["high"] < line["area_km2"] * 1.0001
         assert line["independent_high"] - line["independent_low"] < line["high"] - line["low"]
         assert line["members"] == 20
-    zones = [line for line in record["zones"] if line["epoch"] == EPOCHS[0]]
+    zones = [line for line in record["zones"] if (line["epoch"], line["region"]) == (EPOCHS[0], "all")]
     assert sum(line["mean"] for line in zones) == pytest.approx(areas[EPOCHS[0]]["area_km2"], rel=1e-9)
-    (change,) = record["changes"]
+    (change,) = [line for line in record["changes"] if line["region"] == "all"]
     assert change["mean"] == pytest.approx(areas[EPOCHS[1]]["mean"] - areas[EPOCHS[0]]["mean"], rel=1e-6)
     independent = np.hypot(areas[EPOCHS[0]]["sd"], areas[EPOCHS[1]]["sd"])
     assert change["sd"] < independent
@@ -163,18 +181,21 @@ def test_show_tells_coverage_and_totals(finished):
     assert "km2 (" in text
 
 
-def test_blocks_and_workers_change_no_byte_and_a_second_run_takes_all_over(finished, small_world, tmp_path):
+def test_blocks_and_workers_change_no_byte_and_a_second_run_takes_all_over(
+    finished, regions, small_world, tmp_path
+):
     out = tmp_path / "out"
     shutil.copytree(finished, out)
     before = {path.name: sha256_of(path) for path in (out / "maps").glob("*.tif")}
     shutil.rmtree(out / "maps")
     (out / "work" / "members.json").unlink()
-    told = carry_out(ensemble_study(), small_world, out, block=37, workers=1)
+    study = ensemble_study(regions=regions)
+    told = carry_out(study, small_world, out, block=37, workers=1)
     assert {path.name: sha256_of(path) for path in (out / "maps").glob("*.tif")} == before
     first = json.loads((finished / "summary.json").read_text())
     assert told["inventory"] == first["inventory"]
     assert told["intervals"] == first["intervals"]
-    again = carry_out(ensemble_study(), small_world, out)
+    again = carry_out(study, small_world, out)
     assert again["reused"]["maps"] == len(before)
 
 

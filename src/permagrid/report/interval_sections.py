@@ -25,6 +25,7 @@ from permagrid.report.interval_words import (
     widest,
 )
 from permagrid.report.metrics import ScoreFormat
+from permagrid.report.mixture_text import mixture_part
 from permagrid.report.page import Card, Cell, Folded, Grid, Part, Picture, Row, Section, number
 
 Records = Sequence[Mapping[str, Any]]
@@ -65,6 +66,8 @@ def interval_section(record: Mapping[str, Any]) -> Section | None:
         ``conformal``
             As ``coverage``, with ``method``: one of `METHODS`, or another name.
 
+        and ``mixture``, of `permagrid.report.mixture_text.mixture_part`.
+
         Each but ``coverage`` may be missing; without it there is no section.
     """
     if not of_reference(record):
@@ -80,6 +83,7 @@ def interval_section(record: Mapping[str, Any]) -> Section | None:
         _pit_part(record, folds),
         _crps_part(record, folds),
         _conformal_part(record, folds),
+        mixture_part(record.get("mixture")),
     ]
     return Section("intervals", "How far to trust the intervals", tuple(p for p in parts if p is not None))
 

@@ -1,5 +1,6 @@
 """Step: learners joined into one distribution, scored by weights that were learned without the fold."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ Float = NDArray[np.float64]
 
 JOINED_FOLDER = "work/joined"
 """Where the nested predictions of ensembles are kept."""
+_GOODNESS = f"{JOINED_FOLDER}/goodness.json"
 PLAIN = "plain_bma"
 """Name of the mean of normal distributions that stands beside one of copulas."""
 
@@ -50,6 +52,8 @@ class Joined:
     said: Float
     """What that was learned from: predictions of all rows, shape ``(n, learners)`` or
     ``(n, learners, classes)``; NaN where a row was not tested."""
+    goodness: tuple[float, ...] = ()
+    """Of the copula of each learner, how often chance alone would set pairs as far from it."""
 
 
 def fit_mixture(
@@ -157,14 +161,34 @@ def joined(
         found[scheme.name] = np.load(path, allow_pickle=False)
         done += len(scheme)
         advance(done, total)
-    rundir.forget(JOINED_FOLDER, names)
     said, is_class = nested.said[MAP], study.target.kind == "class"
+    mixture = fit_classes(said, observed) if is_class else fit_mixture(ensemble, study, said, observed)
+    goodness = _goodness(mixture, said, observed, study.seed, rundir)
+    rundir.forget(JOINED_FOLDER, names | {_GOODNESS})
     return Joined(
         _with_ensemble(comparison, ground, study, ensemble, found),
         _quantiles(ensemble, study, found),
-        fit_classes(said, observed) if is_class else fit_mixture(ensemble, study, said, observed),
+        mixture,
         said,
+        goodness,
     )
+
+
+def _goodness(
+    mixture: Mixture | ClassMixture, said: Float, observed: Float, seed: int, rundir: RunDir
+) -> tuple[float, ...]:
+    """Return how well the copulas fit, kept until what they are fitted to changes; none without copulas."""
+    if not isinstance(mixture, CopulaMixture):
+        return ()
+    told = np.isfinite(said).all(axis=1)
+
+    def write(path: Path) -> None:
+        found = mixture.goodness(said[told], observed[told], seed=seed)
+        path.write_text(json.dumps(found), encoding="utf-8")
+
+    ingredients = [code_digest(__name__), mixture.plain(), _array_digest(said[told]), seed]
+    kept = rundir.keep(_GOODNESS, ingredients, write)
+    return tuple(json.loads(kept.read_text(encoding="utf-8")))
 
 
 def _write(path: Path, values: Float) -> None:

@@ -87,10 +87,18 @@ def interval_record(
         "method": ensemble.method,
         "quote": quote,
         "unit": study.target.unit,
-        "mixture": joined.mixture.describe(list(ensemble.learners)),
+        "mixture": _mixture(ensemble, joined),
         **evidence.plain(),
         "conformal": plain_records(pd.concat(conformal, ignore_index=True)),
     }
+
+
+def _mixture(ensemble: Ensemble, joined: Joined) -> Plain:
+    """Return how the learners are joined for the map."""
+    told = joined.mixture.describe(list(ensemble.learners))
+    for line, p in zip(told["learners"], joined.goodness, strict=False):
+        line["goodness_p"] = p
+    return told
 
 
 def measured_coverage(record: Plain | None, level: float) -> tuple[str, float] | None:
