@@ -60,7 +60,7 @@ def values_of(out: Path, variable: str, epoch: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def regions(tmp_path_factory) -> Path:
-    """Write two regions that share a border, as any GIS would."""
+    """Write two regions that share a border."""
     path = tmp_path_factory.mktemp("regions") / "regions.gpkg"
     halves = [box(-180, 50, -168, 80), box(-168, 50, -150, 80)]
     gpd.GeoDataFrame({"NAME": ["west", "east"]}, geometry=halves, crs="EPSG:4326").to_file(path)

@@ -46,8 +46,8 @@ def mixture_part(mixture: Mapping[str, Any] | None) -> Part | None:
         plain = [[words(str(one["name"])), float(one["weight"])] for one in learners]
         return Part("How the learners are joined", tuple(said), tables=(table(["Learner", "Weight"], plain),))
     said.append(
-        "A copula says how the rank of an observation goes with the rank of a prediction; tau is Kendall's. A "
-        "p near 0 says that no family fits well, the rows being taken to be independent of each other."
+        "A copula says how the rank of an observation goes with that of a prediction; tau is Kendall's. A p "
+        "near 0 says that no family fits well, the rows being taken to be independent of each other."
     )
     named = [(words(str(one["name"])), float(one["weight"]), one) for one in learners]
     rows = [
