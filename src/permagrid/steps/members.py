@@ -21,12 +21,15 @@ from permagrid.learners.resampled import Resampled, resampled
 from permagrid.prediction.blocks import Block, Cells, read_cells
 from permagrid.steps.ensemble import Joined
 from permagrid.steps.ensemble_maps import FittedEnsemble
+from permagrid.steps.learners import candidate
 from permagrid.steps.maps import Canvas, known_classes
+from permagrid.steps.nested import joined_parts
 from permagrid.steps.scores import Ground
 from permagrid.steps.tallies import Tally, Worlds
-from permagrid.study import Ensemble, Study
+from permagrid.study import Ensemble, LearnerPart, Study
 from permagrid.threads import pool
 from permagrid.validation import Variogram
+from permagrid.validation.candidate import weights_of
 from permagrid.validation.sphere import EARTH_RADIUS
 
 Float = NDArray[np.float64]
@@ -96,12 +99,24 @@ def make_members(
     observed = table["value"].to_numpy(float)
     with threadpool_limits(1):
         made = tuple(
-            resampled(each.estimator, table[list(each.covariates)].to_numpy(float), observed, counts)
-            for each in fitted.learners
+            resampled(
+                each.estimator,
+                table[list(each.covariates)].to_numpy(float),
+                observed,
+                counts,
+                sample_weight=_own_weights(part, study, table),
+            )
+            for each, part in zip(fitted.learners, joined_parts(study, ensemble).values(), strict=True)
         )
     return Members(
         made, _member_weights(fitted.joined, observed, counts), _field(study, ensemble, errors), size, errors
     )
+
+
+def _own_weights(part: LearnerPart, study: Study, table: pd.DataFrame) -> Float | None:
+    """Return how much each row counts in the fit of a learner; None where all count alike."""
+    weigh = candidate(part, study).weigh
+    return None if weigh is None else weights_of(weigh, table)
 
 
 def usual_block(table: pd.DataFrame, errors: Variogram) -> float:
