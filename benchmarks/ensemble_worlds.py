@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from permagrid.ensemble import (
     CorrelatedField,
     block_weights,
+    em_weights,
     fit_copula_mixture,
     fit_gaussian_mixture,
 )
@@ -32,7 +33,7 @@ from permagrid.prediction.applicability import fit_applicability
 from permagrid.report.canvas import INK, QUIET, new_figure, plain, styled
 from permagrid.sites.domain import draw_domain
 from permagrid.sites.sample import sample_stack
-from permagrid.steps.members import usual_block
+from permagrid.steps.members import likeness_of
 from permagrid.validation import FOLDS, Candidate, Folds, fit, fit_variogram, predict_all
 from permagrid.validation.distributions import crps, pit
 from permagrid.validation.levels import LEVELS
@@ -161,7 +162,8 @@ def result_of(
             found[f"{name}_{what}_everywhere"] = float(held.mean())
         found[f"{name}_width"] = float((high - low)[inside].mean())
     scores = held_out_scores(said, observed, folds, seed)
-    found |= totals(world, fitted, copulas, scores, seed, members)
+    densities = copulas.component_densities(said[known], observed[known])
+    found |= totals(world, fitted, copulas, (scores, densities, known), seed, members)
     found["rmse_map"] = float(np.sqrt(np.mean((copulas.tables().mean(spoken) - truth) ** 2)))
     found["crps_map"] = float(crps(copulas.tables().quantiles(spoken, LEVELS), truth).mean())
     return found
@@ -175,26 +177,26 @@ def totals(
     world: World,
     fitted: dict[str, Any],
     mixture: Any,
-    scores: np.ndarray,
+    held_out: tuple[np.ndarray, np.ndarray, np.ndarray],
     seed: int,
     members: int,
 ) -> dict[str, float]:
     """Return ranges of the total storage: of members, and of draws with independent errors."""
-    table, cells = world.table, world.cells
+    (scores, densities, known), table, cells = held_out, world.table, world.cells
     place = [table[name].to_numpy(float) for name in ("longitude", "latitude")]
     # Boreholes of one cell share its covariates and so its error: they are one place of the map.
     cell = table.groupby(list(COVARIATES)).ngroup().to_numpy()
     errors = fit_variogram(*place, scores, cell)
-    nugget = errors.nugget / errors.sill if errors.structured else 1.0
-    structures = [(1.0 - nugget, errors.range_)] if nugget < 1.0 else []
-    size = usual_block(table, errors)
+    likeness = likeness_of(table, errors)
+    structures, nugget = [(likeness.shared, likeness.range_)], 1.0 - likeness.shared
+    size = likeness.range_
     counts = block_weights(*place, table["site_group"].to_numpy(), size=size, members=members, seed=seed)
     observed = table["value"].to_numpy(float)
     rows, trained = (part[list(COVARIATES)].to_numpy(float) for part in (cells, table))
     made = [resampled(each.estimator, trained, observed, counts) for each in fitted.values()]
     said = np.stack([each.predict(rows) for each in made], axis=2)
     where = (cells["longitude"].to_numpy(), cells["latitude"].to_numpy(), np.arange(len(cells)))
-    weights = np.repeat(mixture.weights[np.newaxis], members, axis=0)
+    weights = np.stack([em_weights(densities, row_weights=column) for column in counts[known].T])
     tables, found = mixture.tables(), {}
     fixed = np.repeat(
         np.stack([each.predict(cells) for each in fitted.values()], axis=1)[:, None], members, 1
@@ -209,7 +211,7 @@ def totals(
         sums = storage(drawn.astype(float), world)
         found[f"{name}_low"], found[f"{name}_high"] = np.quantile(sums, ENDS)
         found[f"{name}_mean"] = float(sums.mean())
-    return found | {"range_km": errors.range_ / 1000.0, "nugget": nugget}
+    return found | {"range_km": size / 1000.0, "nugget": nugget}
 
 
 NAMES = {

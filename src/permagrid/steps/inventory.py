@@ -72,12 +72,9 @@ def inventory_record(
 
 def _notes(study: Study, how: Plain) -> list[str]:
     """Return how the members were made, in sentences."""
-    apart = how["errors_nugget_share"]
     alike = (
-        f"errors are alike up to {how['errors_range_m'] / 1000:.0f} km, but for {apart:.0%} of their "
-        "variance, which each cell has for itself"
-        if apart < 1.0
-        else "errors show no likeness by distance, and each cell has its own"
+        f"errors are taken to be alike up to {how['errors_range_m'] / 1000:.0f} km, by {how['errors_shared']:.0%} "
+        "of their variance; the rest each cell has for itself"
     )
     notes = [
         f"Each of {how['members']} members is one plausible world: blocks of sites of "

@@ -154,10 +154,8 @@ class MemberMaker:
                 for label, made in zip(self._ensemble.learners, members.resampled, strict=True)
             },
             "errors": str(members.errors),
-            "errors_range_m": members.errors.range_,
-            "errors_nugget_share": members.errors.nugget / members.errors.sill
-            if members.errors.structured
-            else 1.0,
+            "errors_range_m": members.likeness.range_,
+            "errors_shared": members.likeness.shared,
             "weights_mean": [float(value) for value in members.weights.mean(axis=0)],
             "weights_sd": [float(value) for value in members.weights.std(axis=0)],
         }

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,16 @@ Float32 = NDArray[np.float32]
 
 _CELLS_AT_A_TIME = 4096
 _BLOCKS_ACROSS = 6.0
+_LEAST_SHARED = 0.25
+
+
+class Likeness(NamedTuple):
+    """How far the errors of an ensemble are taken to be alike."""
+
+    range_: float
+    """Distance at which next to nothing is shared [m]."""
+    shared: float
+    """Share of their variance that near cells have in common."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +63,9 @@ class Members:
     block: float
     """Side of the blocks of sites that were drawn [m]."""
     errors: Variogram
-    """How far the errors are alike."""
+    """How far the errors of held-out rows are alike."""
+    likeness: Likeness
+    """How far those of the map are taken to be."""
 
     @property
     def count(self) -> int:
@@ -87,7 +100,8 @@ def make_members(
         If there are too few blocks to draw from, or a learner cannot be refitted.
     """
     table = ground.table
-    size = ensemble.block or usual_block(table, errors)
+    likeness = likeness_of(table, errors)
+    size = ensemble.block or likeness.range_
     counts = block_weights(
         table["longitude"].to_numpy(float),
         table["latitude"].to_numpy(float),
@@ -109,7 +123,12 @@ def make_members(
             for each, part in zip(fitted.learners, joined_parts(study, ensemble).values(), strict=True)
         )
     return Members(
-        made, _member_weights(fitted.joined, observed, counts), _field(study, ensemble, errors), size, errors
+        made,
+        _member_weights(fitted.joined, observed, counts),
+        _field(study, ensemble, likeness),
+        size,
+        errors,
+        likeness,
     )
 
 
@@ -119,17 +138,27 @@ def _own_weights(part: LearnerPart, study: Study, table: pd.DataFrame) -> Float 
     return None if weigh is None else weights_of(weigh, table)
 
 
-def usual_block(table: pd.DataFrame, errors: Variogram) -> float:
-    """Return the side of the blocks of sites that are drawn for a member [m].
+def likeness_of(table: pd.DataFrame, errors: Variogram) -> Likeness:
+    """Return how far errors are taken to be alike: as held-out rows tell, but not less than they can tell.
 
-    Blocks must be as large as the distance over which errors are alike. Where sites stand in clusters this
-    distance is poorly known, and what is common to a cluster is not in it: a block is not smaller than a
-    sixth of the greatest distance between sites.
+    Where sites stand in clusters a variogram speaks of pairs within a cluster, or of few pairs of clusters:
+    what all sites of a cluster have in common is hardly in it, and it is the greater part of the error of a
+    total. So the range is not below a sixth of the greatest distance between sites, and at least a quarter of
+    the variance is shared. Both were settled on virtual worlds and tried on others (docs/ensemble-worlds.md).
+
+    Parameters
+    ----------
+    table
+        Rows with their coordinates.
+    errors
+        Variogram of the normal scores of held-out rows.
     """
     points = chord(table["longitude"].to_numpy(float), table["latitude"].to_numpy(float))
     straight = max(float(np.linalg.norm(points - point, axis=1).max()) for point in np.unique(points, axis=0))
     apart = 2.0 * EARTH_RADIUS * float(np.arcsin(min(straight / 2.0, 1.0)))
-    return max(errors.range_ if errors.structured else 0.0, apart / _BLOCKS_ACROSS)
+    told = 1.0 - errors.nugget / errors.sill if errors.structured else 0.0
+    reach = errors.range_ if errors.structured else 0.0
+    return Likeness(max(reach, apart / _BLOCKS_ACROSS), max(told, _LEAST_SHARED))
 
 
 def _member_weights(joined: Joined, observed: Float, counts: Float) -> Float32:
@@ -141,10 +170,9 @@ def _member_weights(joined: Joined, observed: Float, counts: Float) -> Float32:
     return np.asarray(weights, dtype=np.float32)
 
 
-def _field(study: Study, ensemble: Ensemble, errors: Variogram) -> CorrelatedField:
-    nugget = errors.nugget / errors.sill if errors.structured else 1.0
-    structures = [] if nugget >= 1.0 else [(1.0 - nugget, errors.range_)]
-    return CorrelatedField.of(structures, nugget, members=ensemble.members, seed=study.seed)
+def _field(study: Study, ensemble: Ensemble, likeness: Likeness) -> CorrelatedField:
+    structures = [(likeness.shared, likeness.range_)]
+    return CorrelatedField.of(structures, 1.0 - likeness.shared, members=ensemble.members, seed=study.seed)
 
 
 class MemberWalk:
