@@ -81,8 +81,8 @@ def summary(finished) -> dict:
 
 def test_the_ensemble_is_scored_beside_its_learners(finished):
     scores = pd.read_csv(finished / "scores.csv")
-    assert set(scores["learner"]) == {*LEARNERS, "copula_bma"}
-    assert scores.groupby("folds")["learner"].nunique().eq(4).all()
+    assert set(scores["learner"]) == {*LEARNERS, "copula_bma", "plain_bma"}
+    assert scores.groupby("folds")["learner"].nunique().eq(5).all()
     assert scores.loc[scores["learner"] == "copula_bma", "rmse"].between(0.1, 3.0).all()
 
 

@@ -16,6 +16,7 @@ from permagrid.steps import applicability, evidence, files, layers, maps, scores
 from permagrid.steps.audit import Sample, audit_of, residuals
 from permagrid.steps.choice import settled
 from permagrid.steps.code import code_digest
+from permagrid.steps.emulation import against_emulated
 from permagrid.steps.folds import domain_of, to_quote
 from permagrid.steps.importance import importance_of, weights_of
 from permagrid.steps.inputs import Hashes, covariates_of, input_files, predictors
@@ -175,6 +176,7 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
                 "audit": evidence.audit_list(findings),
                 "intervals": intervals,
                 "inventory": inventory,
+                "emulation": against_emulated(made, study, cube, root),
             },
         )
 

@@ -8,6 +8,7 @@ from odc.geo.geobox import GeoBox
 from permagrid.check.folds import inner_faults
 from permagrid.check.named import named
 from permagrid.errors import PermagridError, did_you_mean
+from permagrid.steps.ensemble import PLAIN
 from permagrid.steps.regions import region_of_cells
 from permagrid.study import Ensemble, Finding, Inventory, Location, Study
 from permagrid.validation import FOLDS
@@ -40,8 +41,14 @@ def _joined(study: Study, ensemble: Ensemble) -> Iterator[Finding]:
             )
         elif label in ensemble.learners[:index]:
             yield Finding(place, f"{label} stands twice; two of the same say the same")
-    if ensemble.label in labels:
-        yield Finding(("ensemble", "label"), f"{ensemble.label} is the label of a learner; choose another")
+    if ensemble.label in (*labels, PLAIN):
+        whose = "of a learner" if ensemble.label in labels else "of plain averaging"
+        yield Finding(("ensemble", "label"), f"{ensemble.label} is the label {whose}; choose another")
+    if PLAIN in labels:
+        yield Finding(
+            ("learners", labels.index(PLAIN), "label"),
+            f"{PLAIN} is what stands beside an ensemble of copulas; choose another",
+        )
 
 
 def _idle(study: Study, ensemble: Ensemble) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ from permagrid.report.choice_sections import choice_section
 from permagrid.report.classes_text import unseen_cells
 from permagrid.report.comparison_sections import comparison_section
 from permagrid.report.covariate_sections import covariate_section
+from permagrid.report.emulation_text import emulation_section
 from permagrid.report.fold_sections import fold_section
 from permagrid.report.importance_sections import importance_section
 from permagrid.report.interval_sections import interval_cards, interval_section
@@ -108,6 +109,7 @@ def render_report(
     sections = (
         map_section(shown, sites, predictions, study),
         truth_section(truth, shown, summary, study),
+        emulation_section(summary),
         applicability_section(maps, summary, study),
         site_section(sites, predictions, summary, study, shown),
         prediction_section(predictions, scores, summary, study),

@@ -283,18 +283,20 @@ def _quantiles(ensemble: Ensemble, study: Study, found: Mapping[str, Float]) -> 
 def _with_ensemble(
     comparison: Comparison, ground: Ground, study: Study, ensemble: Ensemble, found: Mapping[str, Float]
 ) -> Comparison:
-    """Return a comparison with the ensemble as one more learner."""
+    """Return a comparison with the ensemble as one more learner, and plain averaging beside copulas."""
     is_class = study.target.kind == "class"
+    names = [ensemble.label] if is_class else [n for n in variants_of(ensemble) if n not in ensemble.learners]
     raw = {
-        (ensemble.label, scheme): Predicted(values[0] if is_class else values[0, ..., 0])
+        (name, scheme): Predicted(values[place] if is_class else values[place, ..., 0])
         for scheme, values in found.items()
+        for place, name in enumerate(names)
     }
     sees = [candidate(part, study) for part in joined_parts(study, ensemble).values()]
     covariates = tuple(dict.fromkeys(name for each in sees for name in each.covariates))
     classes = tuple(dict.fromkeys(name for each in sees for name in each.classes))
     own = comparison_of(
         ground.table,
-        {ensemble.label: Candidate(lambda keywords, names: None, covariates, classes=classes)},
+        dict.fromkeys(names, Candidate(lambda keywords, names: None, covariates, classes=classes)),
         comparison.folds,
         raw,
         problem=Problem(study.target.variable, study.target.kind),

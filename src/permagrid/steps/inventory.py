@@ -73,8 +73,8 @@ def inventory_record(
 def _notes(study: Study, how: Plain) -> list[str]:
     """Return how the members were made, in sentences."""
     alike = (
-        f"errors are taken to be alike up to {how['errors_range_m'] / 1000:.0f} km, by {how['errors_shared']:.0%} "
-        "of their variance; the rest each cell has for itself"
+        f"errors are taken to be alike up to {how['errors_range_m'] / 1000:.0f} km, by "
+        f"{how['errors_shared']:.0%} of their variance; the rest each cell has for itself"
     )
     notes = [
         f"Each of {how['members']} members is one plausible world: blocks of sites of "
