@@ -23,9 +23,9 @@ def emulation_section(summary: Mapping[str, Any]) -> Section | None:
 def _part(record: Mapping[str, Any], summary: Mapping[str, Any]) -> Part:
     drawn, lost, n = (number(int(record[name])) for name in ("drawn", "not_mapped", "n"))
     said = [
-        f"{record['map']} has {count(int(record['cells']), 'cell')} with a value. {drawn} of them were drawn as "
-        f"sites, {lost} others have no value here, and {n} are left to compare. This says how well an expert "
-        "map is reproduced, and nothing of how right it is."
+        f"{record['map']} has {count(int(record['cells']), 'cell')} with a value. {drawn} of them were drawn "
+        f"as sites, {lost} others have no value here, and {n} are left to compare. This says how well an "
+        "expert map is reproduced, and nothing of how right it is."
     ]
     if not record["n"]:
         return Part(str(record["epoch"]), tuple(said))
