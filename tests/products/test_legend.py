@@ -111,3 +111,13 @@ def test_a_faulty_legend_is_refused(kind, values, message):
     stops = tuple(LegendStop(value, "#000000", "x") for value in values)
     with pytest.raises(PermagridError, match=message):
         Legend("x", "X", "1", kind, stops)
+
+
+def test_ends_of_an_interval_have_the_colours_of_what_they_are_of():
+    whole = legend_for("active_layer_thickness", unit="cm")
+    end = legend_for("active_layer_thickness_lower_95", unit="cm")
+    assert end.stops == whole.stops
+    assert end.title == "Active-layer thickness: lower end of the 95 % interval"
+    assert legend_for("snow_depth_upper_99_5", unit="m", valid_range=(0.0, 3.0)).title.endswith(
+        "upper end of the 99.5 % interval"
+    )

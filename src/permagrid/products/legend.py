@@ -295,9 +295,9 @@ def legend_for(variable: str, *, unit: str, valid_range: tuple[float, float] | N
         return known
     end = _INTERVAL_END.match(variable)
     if end is not None:
-        of = legend_for(end["of"], unit=unit, valid_range=valid_range)
-        words = f"{of.title}: {end['end']} end of the {end['percent'].replace('_', '.')} % interval"
-        return replace(of, variable=variable, title=words)
+        whole = legend_for(end["of"], unit=unit, valid_range=valid_range)
+        told = f"{whole.title}: {end['end']} end of the {end['percent'].replace('_', '.')} % interval"
+        return replace(whole, variable=variable, title=told)
     for ending, words in _UNCERTAINTY_WORDS.items():
         if variable.endswith(ending):
             of = variable.removesuffix(ending).rstrip("_")
