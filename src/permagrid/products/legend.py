@@ -124,6 +124,8 @@ _UNCERTAINTY_WORDS = {
 }
 _INTERVAL_END = re.compile(r"^(?P<of>.+)_(?P<end>lower|upper)_(?P<percent>\d+(_\d+)?)$")
 """Names of the ends of prediction intervals, such as ``active_layer_thickness_lower_95``."""
+_CHANGE, _INCREASE = "_change", "_increase_probability"
+"""What maps of change end in."""
 _UNCERTAINTY_TOP = {"degC": 3.0, "K": 3.0, "cm": 100.0, "m": 1.0, "%": 30.0, "1": 0.5}
 
 
@@ -298,12 +300,22 @@ def legend_for(variable: str, *, unit: str, valid_range: tuple[float, float] | N
         whole = legend_for(end["of"], unit=unit, valid_range=valid_range)
         told = f"{whole.title}: {end['end']} end of the {end['percent'].replace('_', '.')} % interval"
         return replace(whole, variable=variable, title=told)
+    if variable.endswith(_INCREASE):
+        of = _title(variable.removesuffix(_INCREASE))
+        return Legend(
+            variable, f"{of}: probability of an increase", unit, "continuous", _spread(0, 1, _UNDER_TO_OVER)
+        )
+    if variable.endswith(_CHANGE) and valid_range is not None:
+        of = _title(variable.removesuffix(_CHANGE))
+        limit = _round_above(max(map(abs, valid_range)))
+        stops = _spread(-limit, limit, _UNDER_TO_OVER)
+        return Legend(variable, f"{of}: change", unit, "continuous", stops, None, "both")
     for ending, words in _UNCERTAINTY_WORDS.items():
         if variable.endswith(ending):
             of = variable.removesuffix(ending).rstrip("_")
             title = f"{_title(of)}: {words}" if of else words.capitalize()
             low, high = _range(variable, valid_range or (0.0, _UNCERTAINTY_TOP.get(unit, 1.0)))
-            if variable == "expected_error":
+            if variable == "expected_error" or words == _UNCERTAINTY_WORDS["interval_width"]:
                 high = low + _round_above(high - low)
             return Legend(variable, title, unit, "continuous", _spread(low, high, _UNCERTAINTY))
     if valid_range is None:

@@ -56,6 +56,8 @@ def variable_legend(variable: str, unit: str, values: Any, study: Mapping[str, A
         finite = np.asarray(values, dtype=float)
         finite = finite[np.isfinite(finite)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        if variable.endswith("_interval_width"):
+            low = 0.0
         declared = (low, high if high > low else low + 1.0)
     return legend_for(variable, unit=unit or "1", valid_range=(declared[0], declared[1]))
 
@@ -134,6 +136,8 @@ def map_section(
     drawn = used if used is not None else (sites if len(sites) and "value" in sites else None)
     said = "sites used for training" if used is not None else "kept sites"
     circles = f" Circles: {said}, in the colours of their mean observed values."
+    # Tests are for machines; the report tells on which share of the map they find a change.
+    maps = [layer for layer in maps if not layer.variable.endswith("_p_value")]
     variables = list(dict.fromkeys(layer.variable for layer in maps))
     parts = []
     for variable in variables:

@@ -56,17 +56,19 @@ def inventory_record(
     quantities = [
         name for name in ([tally.storage.name] if tally.storage else []) + [PERMAFROST] if _has(tally, name)
     ]
+    trend = [record for name in quantities for record in _trends(tally, name, study)]
+    changed = _changed(maps)
     return {
         "level": LEVEL,
         "how": how,
-        "notes": _notes(study, how),
+        "notes": [*_notes(study, how), *_trend_notes(trend), *_changed_notes(changed)],
         "truth": true_totals(study, tally, maps, stack, root),
         "thresholds": area_thresholds(maps, stack.odc.geobox),
         "totals": [record for name in quantities for record in _totals(tally, name, epochs)],
         "zones": _zones(tally, epochs),
         "changes": [record for name in quantities for record in _changes(tally, name, epochs)],
-        "trend": [record for name in quantities for record in _trends(tally, name, study)],
-        "changed": _changed(maps),
+        "trend": trend,
+        "changed": changed,
     }
 
 
@@ -94,6 +96,25 @@ def _notes(study: Study, how: Plain) -> list[str]:
             "ellipsoid."
         )
     return notes
+
+
+def _trend_notes(trend: Sequence[Plain]) -> list[str]:
+    return [
+        f"{record['title']} over {record['epochs']} epochs: Sen's slope {record['mean']:,.0f} {record['unit']} "
+        f"({record['low']:,.0f} to {record['high']:,.0f} over members); of the mean, Mann-Kendall's p is "
+        f"{record['p_of_mean']:.2g}, with the correction of Hamed and Rao."
+        for record in trend
+    ]
+
+
+def _changed_notes(changed: Sequence[Plain]) -> list[str]:
+    return [
+        f"Over {record['epoch']} a change is taken for real on {record['share']:.0%} of {record['cells']:,} "
+        f"cells: those with p up to {record['p_threshold']:.2g}, of which no more than "
+        f"{record['false_discovery_rate']:.0%} may be there by chance (Benjamini and Hochberg)."
+        for record in changed
+        if record["share"] is not None
+    ]
 
 
 def _has(tally: Tally, quantity: str) -> bool:

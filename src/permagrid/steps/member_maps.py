@@ -9,7 +9,7 @@ from typing import Any
 from permagrid.files import write_text
 from permagrid.inventory import Regions
 from permagrid.prediction.blocks import Block
-from permagrid.products.legend import Legend, difference_legend, legend_for
+from permagrid.products.legend import Legend, legend_for
 from permagrid.rundir import RunDir
 from permagrid.steps.code import code_digest
 from permagrid.steps.ensemble_maps import EnsembleMaker
@@ -90,11 +90,10 @@ class MemberMaker:
         ]
 
     def _change_legend(self, unit: str) -> Legend:
-        base = legend_for(self._study.target.variable, unit=unit, valid_range=self._study.target.valid_range)
-        width = base.stops[-1].value - base.stops[0].value
-        return difference_legend(
-            base, limit=width / 4.0, title=f"Change of {base.title[:1].lower()}{base.title[1:]}"
-        )
+        variable, valid_range = self._study.target.variable, self._study.target.valid_range
+        base = legend_for(variable, unit=unit, valid_range=valid_range)
+        limit = (base.stops[-1].value - base.stops[0].value) / 4.0
+        return legend_for(f"{variable}_{CHANGE}", unit=unit, valid_range=(-limit, limit))
 
     def recipe(self, sheet: Sheet, epoch: str) -> dict[str, object]:
         """Return all that a map depends on, as plain values."""
