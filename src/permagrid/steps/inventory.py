@@ -101,8 +101,8 @@ def _notes(study: Study, how: Plain) -> list[str]:
 def _trend_notes(trend: Sequence[Plain]) -> list[str]:
     return [
         f"{record['title']} over {record['epochs']} epochs: slope {record['mean']:,.0f} {record['unit']} "
-        f"({record['low']:,.0f} to {record['high']:,.0f} over members; Sen); of the mean, Mann-Kendall's p is "
-        f"{record['p_of_mean']:.2g}, with the correction of Hamed and Rao."
+        f"({record['low']:,.0f} to {record['high']:,.0f} over members; Sen), p of the mean "
+        f"{record['p_of_mean']:.2g} (Mann and Kendall, corrected as by Hamed and Rao)."
         for record in trend
     ]
 
