@@ -266,7 +266,7 @@ def figure(results: pd.DataFrame) -> Figure:
         left.annotate(label, (0.0, place - 0.44), xycoords=left.get_yaxis_transform(), color=QUIET)
     left.set_yticks([])
     left.set_ylim(len(NAMES) - 0.4, -0.65)
-    left.set_xlabel("held by the 95 % interval inside the area of applicability [%]; bar: mean")
+    left.set_xlabel("boreholes held by the 95 % interval [%]; bar: mean")
     order = np.argsort(results["truth"].to_numpy())
     for shift, (name, colour) in zip(
         (-0.2, 0.2), (("members", "#0072b2"), ("independent", "#d55e00")), strict=True
@@ -279,8 +279,8 @@ def figure(results: pd.DataFrame) -> Figure:
     right.plot(np.arange(len(order)), truth, ".", color=INK, markersize=4, label="true storage")
     right.legend(loc="upper left", frameon=False)
     right.set_xlabel("virtual world, by its true storage")
-    right.set_ylabel("ice in 5 m below the permafrost table [1000 km3]")
-    left.set_title("Intervals of cells")
+    right.set_ylabel("ice in 5 m below the permafrost table [1000 km³]")
+    left.set_title("Inside the area of applicability")
     right.set_title("95 % ranges of the total")
     return drawn
 
