@@ -116,7 +116,7 @@ def test_the_summary_has_what_its_schema_says(summary, finished):
         *("schema", "study", "digest", "versions", "inputs", "sites", "folds", "scores", "products"),
         *("agreement", "truth", "reused", "timing_s", "peak_memory_mb", "covariates", "covariate_groups"),
         *("quote", "paired", "choices", "importance", "applicability", "audit"),
-        *("intervals", "inventory"),
+        *("intervals", "inventory", "emulation"),
     } == set(summary)
     assert (summary["schema"], summary["study"]) == (1, "small")
     assert {"permagrid", "numpy", "scikit-learn", "gdal"} <= set(summary["versions"])

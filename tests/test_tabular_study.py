@@ -554,6 +554,7 @@ def shortened(name: str) -> dict[str, Any]:
     study: dict[str, Any] = YAML(typ="safe").load(STUDIES / f"{name}.yaml")
     study["learners"] = [{"name": "random_forest", "n_estimators": 40, "min_samples_leaf": 3}]
     study["products"] = {"learner": "random_forest", "applicability": False}
+    study.pop("ensemble", None)
     study["validation"] = {"folds": study["validation"]["folds"][:2], "bootstrap": 50}
     study["validation"]["folds"][1]["n_folds"] = 5
     return study
