@@ -26,6 +26,8 @@ def out(real_data, tmp_path_factory) -> Path:
         next(part for part in study["learners"] if part["name"] == "climate_linear"),
     ]
     study["products"]["learner"] = "random_forest"
+    for section in ("ensemble", "inventory"):
+        study.pop(section)
     study["validation"]["bootstrap"] = 100
     study["validation"]["groups"] = study["validation"]["groups"][-1:]
     folder = tmp_path_factory.mktemp("real") / "out"

@@ -30,7 +30,7 @@ def study_schema() -> dict[str, Any]:
     Examples
     --------
     >>> sorted(study_schema()["properties"])[:3]
-    ['covariates', 'epochs', 'grid']
+    ['covariates', 'ensemble', 'epochs']
     """
     schema = Study.model_json_schema()
     definitions = schema["$defs"]

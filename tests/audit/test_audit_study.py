@@ -109,6 +109,8 @@ def coarse(name: str) -> dict[str, Any]:
     study["validation"].pop("groups")
     study["learners"] = [learner for learner in study["learners"] if learner["name"] == "random_forest"][:1]
     study["products"]["learner"] = "random_forest"
+    for section in ("ensemble", "inventory"):
+        study.pop(section, None)
     return study
 
 

@@ -31,6 +31,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "volumetric_ice_content": (0.0, 100.0),
     "excess_ice_content": (0.0, 100.0),
     "thaw_depth": (0.0, 2500.0),
+    "visible_ice_class": (0.0, 254.0),
+    "ground_ice_class": (0.0, 254.0),
 }
 """Variable -> what its value can be, in the unit of `VARIABLES`; temperatures are annual means."""
 
