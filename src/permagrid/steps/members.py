@@ -278,13 +278,11 @@ class MemberWalk:
         if self._tables is None:
             probability = _weighted(said, members.weights)
             return Worlds((uniform < probability).astype(np.float32), probability)
-        values = self._tables.draw(said, uniform, members.weights)
         inventory = self._study.inventory
         if inventory is None or inventory.permafrost is None:
-            return Worlds(values, None)
+            return Worlds(self._tables.draw(said, uniform, members.weights), None)
         threshold = inventory.permafrost.threshold
-        flat = said.reshape(-1, said.shape[2]).astype(float)
-        return Worlds(values, self._tables.cdf(flat, threshold).reshape(values.shape).astype(np.float32))
+        return Worlds(*self._tables.draw_with_cdf(said, uniform, threshold, members.weights))
 
     def _change(self, drawn: dict[str, tuple[NDArray[np.int_], Float32]], out: Float32) -> None:
         first, last = self._study.epoch_names[0], self._study.epoch_names[-1]
