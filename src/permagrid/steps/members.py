@@ -268,13 +268,9 @@ class MemberWalk:
         """Return what every member holds in some cells."""
         fitted, members = self._fitted, self._members
         plain = rows.astype(float)
-        said = np.stack(
-            [
-                members.resampled[number].predict(np.ascontiguousarray(plain[:, fitted.columns(number)]))
-                for number in range(len(fitted.learners))
-            ],
-            axis=2,
-        )
+        said = np.empty((len(rows), members.count, len(fitted.learners)), dtype=np.float32)
+        for number, made in enumerate(members.resampled):
+            said[:, :, number] = made.predict(np.ascontiguousarray(plain[:, fitted.columns(number)]))
         if self._tables is None:
             probability = _weighted(said, members.weights)
             return Worlds((uniform < probability).astype(np.float32), probability)
