@@ -213,7 +213,7 @@ def rounded(numbers: Sequence[Sequence[int]]) -> Float:
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _parts(bits: int) -> tuple[int, int, int, int]:
+def _parts(bits: int) -> tuple[Any, Any, Any, Any]:
     """Return the digit at which a number begins, and what it adds to this one and the two after it."""
     exponent = (bits >> 52) & 0x7FF
     # What lies below the last bit is cut off, and so are all numbers without a leading bit.
