@@ -89,26 +89,29 @@ def _locate(
     shape: tuple[int, int],
     at: Whole,
     parts: Float,
-    missing: Whole,
+    many: Whole,
 ) -> None:
-    """Set rows of all members and learners of a cell, and parts: with a member's weights, then the mixture's.
+    """Set rows and parts of the learners with a weight: in each member, and then in the mixture.
 
-    Missing is 1 where a prediction is that a member draws from, 2 where one is that the mixture counts, or 3.
+    How many they are is -1 where a prediction of one of them is missing.
     """
     members, learners = predictions.shape
     for m in range(members):
-        missing[m] = 0
+        many[0, m], many[1, m] = 0, 0
         for k in range(learners):
             here = np.float64(predictions[m, k])
-            row, part = 0, 1.0
-            if np.isnan(here):
-                missing[m] |= (1 if shares[m, k] > 0.0 else 0) | (2 if shares[members, k] > 0.0 else 0)
-            else:
-                row, part = _found(k, here, places, frames, shape[1] - 2)
-            at[m, k] = k * shape[0] * shape[1] + row
-            parts[0, m, k, 0], parts[0, m, k, 1] = shares[m, k] * (1.0 - part), shares[m, k] * part
-            parts[1, m, k, 0] = shares[members, k] * (1.0 - part)
-            parts[1, m, k, 1] = shares[members, k] * part
+            row, part = (0, 1.0) if np.isnan(here) else _found(k, here, places, frames, shape[1] - 2)
+            for use in range(len(many)):
+                share = shares[m if use == 0 else members, k]
+                if share == 0.0 or many[use, m] < 0:
+                    continue
+                if np.isnan(here):
+                    many[use, m] = -1
+                    continue
+                j = many[use, m]
+                at[use, m, j] = k * shape[0] * shape[1] + row
+                parts[use, m, j, 0], parts[use, m, j, 1] = share * (1.0 - part), share * part
+                many[use, m] = j + 1
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -141,10 +144,10 @@ def draw_all(
     y, cdfs, places, frames = tables
     n, members, learners = predictions.shape
     shape, flat, column = cdfs.shape[1:], cdfs.reshape(-1), asked[0]
-    at, parts = np.zeros((members, learners), dtype=np.int64), np.zeros((2, members, learners, 2))
-    missing, left = np.zeros(members, dtype=np.int64), np.zeros(members, dtype=np.int64)
+    at, parts = np.zeros((2, members, learners), dtype=np.int64), np.zeros((2, members, learners, 2))
+    many, left = np.zeros((2, members), dtype=np.int64), np.zeros(members, dtype=np.int64)
     for i in range(n):
-        _locate(predictions[i], shares, places, frames, shape, at, parts, missing)
+        _locate(predictions[i], shares, places, frames, shape, at, parts, many)
         left[:] = 0
         width = shape[0] - 1
         while width > 1:
@@ -155,20 +158,21 @@ def draw_all(
                 # A choice, not a branch, which would be foreseen every other time.
                 begin = left[m]
                 middle, total = begin + half, 0.0
-                for k in range(learners):
-                    here = at[m, k] + middle * shape[1]
-                    total += parts[0, m, k, 0] * flat[here] + parts[0, m, k, 1] * flat[here + 1]
+                for j in range(many[0, m]):
+                    here = at[0, m, j] + middle * shape[1]
+                    total += parts[0, m, j, 0] * flat[here] + parts[0, m, j, 1] * flat[here + 1]
                 left[m] = middle if min(total, 1.0) < levels[i, m] else begin
         for m in range(members):
-            level = np.float64(levels[i, m])
-            if missing[m] & 1 or np.isnan(level):
+            level, count = np.float64(levels[i, m]), many[0, m]
+            if count < 1 or np.isnan(level):
                 out[0, i, m] = np.nan
             else:
-                out[0, i, m] = _between(level, left[m], y, flat, learners, shape[1], at[m], parts[0, m])
+                out[0, i, m] = _between(level, left[m], y, flat, count, shape[1], at[0, m], parts[0, m])
             if len(out) > 1:
-                low = _cdf_at(column * shape[1], flat, learners, at[m], parts[1, m])
-                high = _cdf_at((column + 1) * shape[1], flat, learners, at[m], parts[1, m])
-                out[1, i, m] = np.nan if missing[m] & 2 else min(low + asked[1] * (high - low), high)
+                count = many[1, m]
+                low = _cdf_at(column * shape[1], flat, count, at[1, m], parts[1, m])
+                high = _cdf_at((column + 1) * shape[1], flat, count, at[1, m], parts[1, m])
+                out[1, i, m] = np.nan if count < 1 else min(low + asked[1] * (high - low), high)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
