@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from permagrid.compiled.codes import Ranks, complete, rank_rows, ranks_of
 from permagrid.compiled.nodes import Bytes, Float, Forest, Index, Int32, checked_forest
+from permagrid.compiled.ranks import complete, rank_rows
 from permagrid.compiled.sums import add_values, count_votes, logistic, name_leaves, shares
 from permagrid.compiled.tiles import CELLS, Tile, enter, tile_for
 from permagrid.errors import PermagridError
@@ -45,14 +44,10 @@ class CompiledForest:
     single: bool = True
     """Whether rows are compared in single precision."""
 
-    @cached_property
-    def _ranks(self) -> Ranks:
-        return ranks_of(self.forest, single=self.single)
-
     @property
     def nbytes(self) -> int:
         """Bytes that all arrays take."""
-        return sum(array.nbytes for array in self.plain()[1].values()) + self._ranks.table.nbytes
+        return sum(array.nbytes for array in self.plain()[1].values())
 
     def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
         """Return predictions, shape ``(n,)``, or probabilities of classes, shape ``(n, classes)``.
@@ -124,7 +119,7 @@ class CompiledForest:
         return rows, places[: complete(rows, wanted, places)]
 
     def _enter(self, rows: NDArray[Any], places: Index, tile: Tile) -> bool:
-        rank_rows(rows, places, self._ranks, tile.ranks)
+        rank_rows(rows, places, self.forest, self.single, tile.ranks)
         return bool(enter(tile, len(places)))
 
     def _linked(self, out: Float) -> Float:

@@ -20,6 +20,10 @@ FEATURE, RANK, RIGHT, NUMBER = range(4)
 right, as the one to the left follows; the number of a leaf through all trees."""
 
 
+ENDS = 4
+"""Infinite thresholds behind those of a covariate, so that some may be read beyond any."""
+
+
 class Tree(NamedTuple):
     """One tree as a library keeps it: its nodes in any order, the first of which is its root."""
 
@@ -42,7 +46,7 @@ class Forest(NamedTuple):
     """Shape ``(nodes, 4)``, see `FEATURE` and the others."""
     roots: Index
     thresholds: Float
-    """Of covariate after covariate, rising, with an infinite one at the end of each."""
+    """Of covariate after covariate, rising, with `ENDS` infinite ones behind each."""
     first: Index
     """Where the thresholds of each covariate begin, and where the last ones end."""
     leaves: Int32
@@ -65,7 +69,7 @@ def forest_of(trees: Sequence[Tree], columns: int) -> Forest:
     """
     feature = np.concatenate([tree.feature for tree in trees])
     threshold = np.concatenate([tree.threshold for tree in trees])
-    lists = [np.append(np.unique(threshold[feature == column]), np.inf) for column in range(columns)]
+    lists = [np.append(np.unique(threshold[feature == column]), [np.inf] * ENDS) for column in range(columns)]
     first = np.concatenate([[0], np.cumsum([len(each) for each in lists])])
     parts, roots, leaves, values = [], [0], [], []
     start, counted = 0, 0
@@ -115,7 +119,9 @@ def checked_forest(parts: Mapping[str, NDArray[Any]]) -> Forest:
     nodes, roots, first = parts["nodes"], parts["roots"], parts["first"]
     sound = nodes.shape[1] == 4 and len(first) > 1 and len(roots) > 1 and roots[0] == 0
     sound = sound and roots[-1] == len(nodes) and (np.diff(roots) > 0).all()
-    sound = sound and first[0] == 0 and first[-1] == len(parts["thresholds"]) and (np.diff(first) > 0).all()
+    sound = (
+        sound and first[0] == 0 and first[-1] == len(parts["thresholds"]) and (np.diff(first) >= ENDS).all()
+    )
     if not sound or len(parts["leaves"]) != len(parts["value"]):
         raise PermagridError("compiled trees do not fit together: lengths of their arrays")
     is_leaf, columns = nodes[:, FEATURE] < 0, len(first) - 1
@@ -123,7 +129,7 @@ def checked_forest(parts: Mapping[str, NDArray[Any]]) -> Forest:
     own = split[:, FEATURE]
     if not (own < columns).all() or not np.array_equal(number, np.arange(len(parts["leaves"]))):
         raise PermagridError("compiled trees do not fit together: columns or leaves that are not there")
-    sound = (split[:, RANK] >= 0).all() and (split[:, RANK] < np.diff(first)[own] - 1).all()
+    sound = (split[:, RANK] >= 0).all() and (split[:, RANK] < np.diff(first)[own] - ENDS).all()
     depth = _depth(nodes, roots) if sound else -1
     if depth < 0:
         raise PermagridError("compiled trees do not fit together: nodes that are not there")
