@@ -20,8 +20,8 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier, Random
 from threadpoolctl import threadpool_limits
 
 from permagrid.compiled import CompiledForest, compile_trees, patch_order
-from permagrid.compiled.ranks import rank_rows
 from permagrid.compiled.nodes import FEATURE, RANK, RIGHT, Forest
+from permagrid.compiled.ranks import rank_rows
 from permagrid.compiled.tiles import CELLS, Tile, enter, tile_for
 from permagrid.compiled.walk import walk
 
@@ -42,7 +42,7 @@ class Landscape(NamedTuple):
 
 
 def landscape(side: int, stretch: float, rough: float, columns: int, training: int) -> Landscape:
-    """Return covariates that are mixtures of patterns of several reaches, and of noise that few cells share."""
+    """Return covariates that mix patterns of several reaches, and noise that few cells share."""
     random = np.random.default_rng(0)
 
     def field(reach: float) -> Float:

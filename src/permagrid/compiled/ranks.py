@@ -1,11 +1,14 @@
 """Covariates as ranks among the thresholds of a forest: comparing ranks is the forest's own decision."""
 
+from typing import TypeAlias
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from permagrid.compiled.nodes import ENDS, Float, Forest, Index, Int32
 
+_Word: TypeAlias = np.uint64
 _STEPS = 4096
 """Steps between the extremes of some numbers by which their ranks are looked up."""
 _ZERO = float(np.float32(1e-35))
@@ -59,11 +62,11 @@ def rank_rows(rows: NDArray[np.floating], places: Index, forest: Forest, single:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _rank(numbers: Float, thresholds: Float, steps: Int32, out: Int32) -> None:
-    low, high = numbers[0], numbers[0]
+    low = high = numbers[0]
     for number in numbers:
         low, high = min(low, number), max(high, number)
-    last = len(thresholds) - ENDS
-    least, most = _below(thresholds, low, 0, last), _below(thresholds, high, 0, last)
+    last = np.uint64(len(thresholds) - ENDS)
+    least, most = _below(thresholds, low, np.uint64(0), last), _below(thresholds, high, np.uint64(0), last)
     if least == most:
         out[: len(numbers)] = least
         return
@@ -75,15 +78,15 @@ def _rank(numbers: Float, thresholds: Float, steps: Int32, out: Int32) -> None:
     # A step is found by the same rounded arithmetic for numbers and thresholds, which never falls as its
     # argument rises; so thresholds in other steps need not be looked at.
     steps[:] = 0
-    for at in range(least, most):
-        steps[min(np.int64((thresholds[at] - low) * scale), _STEPS - 1) + 1] += 1
+    for at in range(np.int64(least), np.int64(most)):
+        steps[min(int((thresholds[at] - low) * scale), _STEPS - 1) + 1] += 1
     steps[0] = least
-    for step in range(_STEPS):
-        steps[step + 1] += steps[step]
+    for at in range(_STEPS):
+        steps[at + 1] += steps[at]
     for at in range(len(numbers)):
         number = numbers[at]
-        step = min(np.uint64((number - low) * scale), np.uint64(_STEPS - 1))
-        rank, end = np.uint64(steps[step]), np.uint64(steps[step + np.uint64(1)])
+        place = min(np.uint64((number - low) * scale), np.uint64(_STEPS - 1))
+        rank, end = np.uint64(steps[place]), np.uint64(steps[place + np.uint64(1)])
         if end - rank > ENDS:
             out[at] = _below(thresholds, number, rank, end)
             continue
@@ -95,13 +98,12 @@ def _rank(numbers: Float, thresholds: Float, steps: Int32, out: Int32) -> None:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _below(thresholds: Float, number: float, least: int, most: int) -> int:
+def _below(thresholds: Float, number: float, least: _Word, most: _Word) -> _Word:
     """Return the number of thresholds below a number if it is in a range."""
-    least, most = np.uint64(least), np.uint64(most)
     while least < most:
         middle = (least + most) >> np.uint64(1)
         if thresholds[middle] < number:
             least = middle + np.uint64(1)
         else:
             most = middle
-    return np.int64(least)
+    return least
