@@ -388,6 +388,10 @@ def variables(study: Spoilt, folder: Path) -> None:
     study["products"] = {"learner": "ridge", "variables": ["excess_ice_content"]}
 
 
+def members(study: Spoilt, folder: Path) -> None:
+    study["ensemble"] = {"learners": ["ridge"], "members": 20}
+
+
 def two_epochs(study: Spoilt, folder: Path) -> None:
     study["epochs"] = ["2000-2009", "2010-2019"]
 
@@ -468,6 +472,7 @@ def years_outside(study: Spoilt, folder: Path) -> None:
         (references, "references: are maps with which maps are compared, and this study has no grid"),
         (truth, "truth: is the true map, and this study has no grid"),
         (variables, "products.variables: names maps, and this study has no grid"),
+        (members, "ensemble.members: has no effect: members are drawn over a map, and this study has"),
         (two_epochs, "epochs: holds 2 epochs; a study without grid has one"),
         (deepest, "sites.reduce.depth_rule: has no effect without a grid, where each observation is a row"),
         (coordinates, "sites.quality.coordinates: looks at where sites lie, and none of 96 observations has"),

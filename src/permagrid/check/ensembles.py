@@ -61,7 +61,14 @@ def _idle(study: Study, ensemble: Ensemble) -> Iterator[Finding]:
                 )
     elif ensemble.method == "gaussian" and ensemble.families is not None:
         yield Finding(("ensemble", "families"), "has no effect with method gaussian: it is for copula")
-    if ensemble.members == 0 and ensemble.block is not None:
+    if study.is_tabular:
+        for key in ("members", "block"):
+            if key in ensemble.model_fields_set and getattr(ensemble, key):
+                yield Finding(
+                    ("ensemble", key),
+                    "has no effect: members are drawn over a map, and this study has no grid; leave it out",
+                )
+    elif ensemble.members == 0 and ensemble.block is not None:
         yield Finding(("ensemble", "block"), "has no effect without members")
     for index, level in enumerate(ensemble.intervals):
         if level in ensemble.intervals[:index]:
