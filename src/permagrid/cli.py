@@ -71,7 +71,7 @@ class Commands(click.Group):
             status = 2
         except PermagridError as error:
             _tell(str(error))
-            status = 2
+            status = error.status
         except KeyboardInterrupt:
             click.echo("interrupted; kept steps are reused by the next run", err=True)
             status = 130
@@ -174,6 +174,9 @@ def run(
     from permagrid.run import run as run_study
 
     folder = run_study(study, out, data=data, workers=workers, block=block, steps=steps)
+    if not (quiet or shown):
+        for note in steps.notes:
+            click.echo(f"note: {note}", err=True)
     if not quiet:
         from permagrid.show import show_run
 

@@ -94,7 +94,7 @@ def plan(
         begun = started(study, geobox_of(study), folder, hashes, root, workers=workers, steps=steps)
         with steps.step("time fits") as advance:
             ground = Ground.of(begun.used, domain_of(study, begun.cube), study, root, workers)
-            canvas = Canvas.of(begun.cube, begun.stores.values(), block=block, workers=workers)
+            canvas = Canvas.of(begun.cube, begun.stores.values(), block=block)
             costs = Costs(study, ground, canvas, folder, advance=advance)
             return Plan(tuple(costs.lines()), costs.maps(), workers)
 

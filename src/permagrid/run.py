@@ -8,6 +8,7 @@ from odc.geo.geobox import GeoBox
 
 from permagrid.check import accepted
 from permagrid.check.grid import geobox_of
+from permagrid.executors import Threads
 from permagrid.files import sha256_of
 from permagrid.progress import Advance, Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
@@ -24,6 +25,7 @@ from permagrid.steps.learners import is_joined
 from permagrid.steps.start import Start, started
 from permagrid.steps.uncertainty import Uncertainty
 from permagrid.steps.versions import versions
+from permagrid.steps.workshop import Workshop
 from permagrid.study import Study, resolved
 from permagrid.validation import Candidate
 
@@ -204,7 +206,7 @@ class _Drawing:
             folder.forget("maps", set())
             return [], None
         begun, ground = self.begun, self.ground
-        canvas = maps.Canvas.of(begun.cube, begun.stores.values(), block=job.block, workers=job.workers)
+        canvas = maps.Canvas.of(begun.cube, begun.stores.values(), block=job.block)
         makers: list[layers.Maker] = []
         if not is_joined(study):
             makers.append(maps.TargetMaker(study, learner, ground, canvas))
@@ -213,8 +215,9 @@ class _Drawing:
             makers += joined.all()
         if belief is not None:
             makers.append(applicability.BeliefMaker(study, ground, learner, belief, canvas))
-        made = layers.Atlas(study, self.geobox, folder, canvas.n_blocks).make(makers, advance)
-        return made, joined.inventory(made, advance) if joined else None
+        workshop = Workshop(folder, canvas.windows, Threads(job.workers), job.steps)
+        made = layers.Atlas(study, self.geobox, folder, workshop).make(makers, advance)
+        return made, joined.inventory(made) if joined else None
 
 
 def _report(job: _Run, record: dict[str, Any], outcome: summary.Outcome) -> None:

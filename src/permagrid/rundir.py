@@ -193,8 +193,10 @@ class RunDir:
         for folder in (self.path, self.maps, self.work, self.work / "folds"):
             for path in folder.glob(".*.partial*"):
                 path.unlink()
-        for path in (self.work / "stack").glob("*.partial"):
+        for path in (*(self.work / "stack").glob("*.partial"), *(self.work / "blocks").glob("*.partial")):
             rmtree(path)
+        for path in (self.work / "blocks").glob("*/.*.partial"):
+            path.unlink()
 
     def forget(self, folder: str, keep: set[str]) -> None:
         """Remove what earlier studies left in `folder` and this one does not make, with its side files."""

@@ -13,7 +13,7 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from permagrid.errors import PermagridError
+from permagrid.errors import PermagridError, RunError
 from permagrid.products.legend import CLASS_NODATA
 
 BLOCK = 512
@@ -66,7 +66,7 @@ def open_scratch(path: Path, geobox: GeoBox, dtype: str, nodata: float) -> Itera
         try:
             dataset = rasterio.open(path, "w", **profile)
         except RasterioError as error:
-            raise PermagridError(f"cannot write {path}: {first_line(error)}") from error
+            raise RunError(f"cannot write {path}: {first_line(error)}") from error
         finished = False
         try:
             with dataset:
@@ -75,7 +75,7 @@ def open_scratch(path: Path, geobox: GeoBox, dtype: str, nodata: float) -> Itera
         except RasterioError as error:
             # the body may also fail to read something, which is not for this place to explain
             if str(error).startswith("Write failed"):
-                raise PermagridError(f"cannot write {path}: {first_line(error)}") from error
+                raise RunError(f"cannot write {path}: {first_line(error)}") from error
             raise
         finally:
             if not finished:
@@ -96,9 +96,9 @@ def check_folder(path: Path) -> None:
     """Raise `PermagridError` unless the folder of `path` is there and may be written to."""
     folder = path.parent
     if not folder.is_dir():
-        raise PermagridError(f"cannot write {path}: {folder} is not a folder")
+        raise RunError(f"cannot write {path}: {folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermagridError(f"cannot write {path}: the folder {folder} is not writable")
+        raise RunError(f"cannot write {path}: the folder {folder} is not writable")
 
 
 def windows(width: int, height: int) -> Iterator[Window]:

@@ -1,0 +1,139 @@
+"""Step: blocks of maps, made where they are missing, and kept on disk until their maps are finished."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from permagrid.blockstore import BlockError, BlockStore, StoredBlock
+from permagrid.executors import Executor
+from permagrid.grid import Window
+from permagrid.prediction.blocks import Block, BlockWork
+from permagrid.progress import Steps
+from permagrid.rundir import RunDir, digest, remove
+
+FOLDER = "blocks"
+"""Where blocks are kept, within the folder of kept steps."""
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """Makes blocks and writes them to their store."""
+
+    work: BlockWork
+    """What makes them."""
+    store: BlockStore
+    """Where they are kept."""
+
+    def __call__(self, window: Window) -> str:
+        """Make a block and return the hash under which it is kept."""
+        block = self.work.block(window)
+        return self.store.write(window, block.values, _facts_of(block))
+
+
+@dataclass(frozen=True)
+class Job:
+    """The blocks of some maps of an epoch, which are made together."""
+
+    store: BlockStore
+    """Where they are kept."""
+    begin: Callable[[], BlockWork]
+    """Fits what has to be fitted, and returns what makes them."""
+
+
+class Workshop:
+    """Makes the blocks of maps, keeps them, and hands them out.
+
+    Parameters
+    ----------
+    rundir
+        The folder of the run.
+    windows
+        The blocks of each map.
+    executor
+        Makes them.
+    steps
+        Told of blocks that are damaged.
+    """
+
+    def __init__(
+        self, rundir: RunDir, windows: Sequence[Window], executor: Executor, steps: Steps | None = None
+    ) -> None:
+        self._folder, self.windows = rundir.work / FOLDER, windows
+        self._executor, self._steps = executor, steps or Steps()
+
+    def job(self, ingredients: object, begin: Callable[[], BlockWork]) -> Job:
+        """Return the blocks that are made from some ingredients, all of which count."""
+        key = digest(ingredients)
+        return Job(BlockStore(self._folder / key[:24], key), begin)
+
+    def keep_only(self, jobs: Sequence[Job]) -> None:
+        """Remove the blocks of all other jobs: what those were made from has changed."""
+        wanted = {job.store.folder.name for job in jobs}
+        for folder in self._folder.glob("*"):
+            if folder.is_dir() and folder.name not in wanted:
+                remove(folder)
+
+    def fill(self, job: Job, advance: Callable[[int], None]) -> None:
+        """Make those blocks of a job that are missing.
+
+        Parameters
+        ----------
+        job
+            The job.
+        advance
+            Told how many of its blocks are there.
+
+        Raises
+        ------
+        PermagridError
+            If one cannot be made or written; those that are finished stay.
+        """
+        job.store.open()
+        missing = job.store.missing(self.windows)
+        there = len(self.windows) - len(missing)
+        advance(there)
+        if missing:
+            for done, _ in enumerate(self._executor.each(BlockTask(job.begin(), job.store), missing), 1):
+                advance(there + done)
+
+    def blocks(self, job: Job) -> Iterator[Block]:
+        """Yield all blocks of a job in the order of the grid; one that is damaged is made again.
+
+        Raises
+        ------
+        PermagridError
+            If a damaged one cannot be made again.
+        """
+        for window in self.windows:
+            try:
+                found = job.store.read(window)
+            except BlockError as fault:
+                self._steps.note(f"{fault}; it is made again")
+                job.store.discard(window)
+                for _ in self._executor.each(BlockTask(job.begin(), job.store), [window]):
+                    pass
+                found = job.store.read(window)
+            yield _block_of(window, found)
+
+    def clear(self, job: Job) -> None:
+        """Remove the blocks of a job, as its maps are finished."""
+        if job.store.folder.is_dir():
+            remove(job.store.folder)
+
+
+def _facts_of(block: Block) -> dict[str, Any]:
+    return {
+        "valid": block.valid,
+        "clipped": block.clipped,
+        "unseen": block.unseen,
+        "unseen_classes": [[*which, cells] for which, cells in sorted(block.unseen_classes.items())],
+        "part": block.part,
+    }
+
+
+def _block_of(window: Window, stored: StoredBlock) -> Block:
+    facts: Mapping[str, Any] = stored.facts
+    classes = {(name, code): cells for name, code, cells in facts["unseen_classes"]}
+    return Block(
+        window, stored.values, facts["valid"], facts["clipped"], facts["unseen"], classes, facts["part"]
+    )
