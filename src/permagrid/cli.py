@@ -299,6 +299,28 @@ def show(folder: Path) -> None:
 
 
 @main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Compare the inputs in this folder, too.")
+@_QUIET
+@click.pass_context
+def verify(ctx: click.Context, folder: Path, data: Path | None, quiet: bool) -> None:
+    """Hash again all that a run left in FOLDER, and name what rotted, is missing or is foreign.
+
+    The status is 0 if all is whole, else 1; 3 if only inputs have changed, 4 if no run came to its end.
+
+    \b
+    Example:
+      permagrid verify out/magt --data data
+    """
+    from permagrid.verify import verify as verified
+
+    found = verified(folder, data=data)
+    if not quiet:
+        click.echo(found.text())
+    ctx.exit(found.status)
+
+
+@main.command()
 @click.argument("source", required=False)
 @click.option(
     "--out",

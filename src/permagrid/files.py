@@ -40,13 +40,15 @@ def write_text(path: Path, text: str) -> None:
     Raises
     ------
     PermagridError
-        If the file cannot be written.
+        If the file cannot be written; a `RunError` where its folder is there.
     """
     try:
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        # A folder that is not there is a slip of the one who named it; a full disk is not.
+        kind = PermagridError if isinstance(error, FileNotFoundError) else RunError
+        raise kind(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def sync_folder(folder: Path) -> None:

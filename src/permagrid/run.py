@@ -102,6 +102,7 @@ def run(
 
         job = _Run(study, root, folder, steps, workers, block)
         outcome = _carry_out(job, hashes)
+        hashes.refuse_changed()
 
         with steps.step("tables"):
             files.write_tables(folder, outcome.flagged, outcome.training, outcome.comparison)
@@ -122,6 +123,7 @@ def run(
             "peak_memory_mb": summary.peak_memory_mb(),
         }
         files.write_json(folder.path / "summary.json", record)
+        folder.seal(made.path for made in outcome.maps)
     return out
 
 

@@ -4,7 +4,7 @@ import glob
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
@@ -29,6 +29,10 @@ FILES: dict[str, str] = {
 }
 """Every file that a run leaves in its folder, and what it is."""
 
+SEAL = "seal.json"
+"""File of the hashes of all that a complete run left, in its folder of kept steps."""
+LEDGER = "ledger.json"
+"""File of the digests and hashes of kept steps and maps, in the same folder."""
 _ENTRY = {"digest", "sha256"}
 
 
@@ -62,7 +66,7 @@ class RunDir:
                 f"{path}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
         self._lock = FileLock(self.work / "lock")
-        self._ledger_path = self.work / "ledger.json"
+        self._ledger_path = self.work / LEDGER
         self._ledger: dict[str, dict[str, str]] = {}
         self.reused: list[str] = []
         self._made: set[str] = set()
@@ -80,7 +84,7 @@ class RunDir:
     def _refuse_foreign_files(self) -> None:
         """Refuse to write over somebody's files, such as an input table that is called sites.parquet."""
         found = [name for name in FILES if (self.path / name).is_file()]
-        own = (self.work / "ledger.json").exists() or self._study_of_summary() is not None
+        own = (self.work / LEDGER).exists() or self._study_of_summary() is not None
         if found and not own:
             raise PermagridError(
                 f"{self.path}: holds {', '.join(found)}, which no run of permagrid left; choose another --out"
@@ -106,6 +110,7 @@ class RunDir:
         if owner not in (None, study):
             raise PermagridError(f"{self.path}: holds the study {owner}; choose another --out for {study}")
         write_text(note, study)
+        (self.work / SEAL).unlink(missing_ok=True)
         self.sweep()
 
     def __enter__(self) -> Self:
@@ -166,6 +171,14 @@ class RunDir:
         kinds = {"layers": "work/stack/", "folds": "work/folds/", "maps": "maps/", "report": "report.html"}
         names = [name for name in self.reused if not name.endswith((".qml", ".sld", ".xml"))]
         return {kind: sum(name.startswith(start) for name in names) for kind, start in kinds.items()}
+
+    def seal(self, maps: Iterable[Path]) -> None:
+        """Note the hashes of all that the run leaves, now that it is complete."""
+        paths = [self.path / name for name in FILES if (self.path / name).is_file()]
+        for made in maps:
+            paths += self.maps.glob(f"{glob.escape(made.stem)}.*")
+        hashes = {path.relative_to(self.path).as_posix(): sha256_of(path) for path in sorted(paths)}
+        write_text(self.work / SEAL, json.dumps(hashes, indent=1))
 
     def begin(self, *names: str) -> None:
         """Note that files are about to be made, so that the next run knows them if this one is killed."""

@@ -30,6 +30,7 @@ from permagrid.products.scratch import (
     check_folder,
     first_line,
     open_scratch,
+    reason,
     windows,
 )
 from permagrid.products.styles import rgb
@@ -84,11 +85,11 @@ def write_cog(
     check_folder(path)
     partial = path.with_name(f".{path.stem}.partial.tif")
     scratch = path.with_name(f".{path.stem}.scratch.tif")
-    try:
-        with ExitStack() as stack:
-            stack.callback(_remove, partial)
-            stack.callback(_remove, scratch)
-            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_PAM_ENABLED=False))
+    with ExitStack() as stack:
+        stack.callback(_remove, partial)
+        stack.callback(_remove, scratch)
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_PAM_ENABLED=False))
+        try:
             if isinstance(source, xr.DataArray):
                 _store(scratch, source, legend, place=str(path))
             pixels = scratch if isinstance(source, xr.DataArray) else Path(source)
@@ -104,8 +105,8 @@ def write_cog(
             os.replace(partial, path)  # noqa: PTH105
             sync_folder(path.parent)
             path.with_name(f"{path.name}.aux.xml").unlink(missing_ok=True)
-    except _WRITE_FAULTS as error:
-        raise RunError(f"cannot write {path}: {first_line(error)}") from error
+        except _WRITE_FAULTS as error:
+            raise RunError(f"cannot write {path}: {reason(error, path)}") from error
 
 
 def check_same_pixels(written: Path, source: Path) -> None:

@@ -122,8 +122,8 @@ class Maker(Protocol):
 class Order:
     """The maps of a maker and an epoch: what is to be made, and from which blocks."""
 
-    maker: Maker
-    """Makes them."""
+    sheets: Sequence[Sheet]
+    """The maps."""
     epoch: str
     """The span of years."""
     names: Mapping[str, str]
@@ -182,20 +182,18 @@ class Atlas:
         return [self._order(maker, epoch) for maker in makers for epoch in maker.epochs]
 
     def _order(self, maker: Maker, epoch: str) -> Order:
-        is_kept, count = self._rundir.is_kept, maker.count(epoch)
-        names = {sheet.variable: map_name(self._study, sheet.variable, epoch) for sheet in maker.sheets}
-        recipes = {sheet.variable: maker.recipe(sheet, epoch) for sheet in maker.sheets}
-        missing = [
-            sheet for sheet in maker.sheets if not is_kept(names[sheet.variable], recipes[sheet.variable])
-        ]
+        is_kept, count, sheets = self._rundir.is_kept, maker.count(epoch), list(maker.sheets)
+        names = {sheet.variable: map_name(self._study, sheet.variable, epoch) for sheet in sheets}
+        recipes = {sheet.variable: maker.recipe(sheet, epoch) for sheet in sheets}
+        missing = [sheet for sheet in sheets if not is_kept(names[sheet.variable], recipes[sheet.variable])]
         # Of all maps, whether they are kept or not: blocks must outlive the first that is finished.
         job = self._workshop.job([recipes, count.ingredients if count else None], partial(maker.work, epoch))
         if count is not None and is_kept(count.name, count.ingredients):
             count = None
-        return Order(maker, epoch, names, recipes, missing, count, job)
+        return Order(sheets, epoch, names, recipes, missing, count, job)
 
     def _finished_order(self, order: Order, finished: Callable[[int], None]) -> list[Map]:
-        rundir, names, sheets = self._rundir, order.names, order.maker.sheets
+        rundir, names, sheets = self._rundir, order.names, order.sheets
         rundir.reused += [names[sheet.variable] for sheet in sheets if sheet not in order.missing]
         if order.is_open:
             self._workshop.fill(order.job, finished)
