@@ -1,4 +1,4 @@
-"""What carries out the blocks of maps: threads of this process."""
+"""What makes the blocks of maps: an executor, of which threads of this process are one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed

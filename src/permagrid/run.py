@@ -8,7 +8,7 @@ from odc.geo.geobox import GeoBox
 
 from permagrid.check import accepted
 from permagrid.check.grid import geobox_of
-from permagrid.executors import Threads
+from permagrid.executors import Executor, Threads
 from permagrid.files import sha256_of
 from permagrid.progress import Advance, Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
@@ -42,6 +42,7 @@ class _Run:
     steps: Steps
     workers: int
     block: int
+    executor: Executor
 
 
 def run(
@@ -52,6 +53,7 @@ def run(
     workers: int = 2,
     block: int = 512,
     steps: Steps | None = None,
+    executor: Executor | None = None,
 ) -> Path:
     """Carry out a study and leave maps, scores, sites, a report and a summary in a folder.
 
@@ -72,6 +74,9 @@ def run(
         of a product.
     steps
         Shows progress; silent if left out.
+    executor
+        Makes the blocks of maps, such as `permagrid.dask_workers.DaskWorkers`; threads of this process if
+        left out. It changes no byte of a product.
 
     Returns
     -------
@@ -100,7 +105,7 @@ def run(
             identity = digest({"study": plain, "inputs": sorted(inputs.values())})
             summary.drop_other(folder.path / "summary.json", identity)
 
-        job = _Run(study, root, folder, steps, workers, block)
+        job = _Run(study, root, folder, steps, workers, block, executor or Threads(workers))
         outcome = _carry_out(job, hashes)
         hashes.refuse_changed()
 
@@ -217,7 +222,7 @@ class _Drawing:
             makers += joined.all()
         if belief is not None:
             makers.append(applicability.BeliefMaker(study, ground, learner, belief, canvas))
-        workshop = Workshop(folder, canvas.windows, Threads(job.workers), job.steps)
+        workshop = Workshop(folder, canvas.windows, job.executor, job.steps)
         made = layers.Atlas(study, self.geobox, folder, workshop).make(makers, advance)
         return made, joined.inventory(made) if joined else None
 

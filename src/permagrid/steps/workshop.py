@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from permagrid.blockstore import BlockError, BlockStore, StoredBlock
+from permagrid.errors import RunError
 from permagrid.executors import Executor
 from permagrid.grid import Window
 from permagrid.prediction.blocks import Block, BlockWork
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir, digest, remove
+from permagrid.steps.code import code_digest
 
 FOLDER = "blocks"
 """Where blocks are kept, within the folder of kept steps."""
@@ -23,9 +25,27 @@ class BlockTask:
     """What makes them."""
     store: BlockStore
     """Where they are kept."""
+    code: str
+    """Hash of the code and of the versions beneath it, where the run is at home."""
+
+    @classmethod
+    def of(cls, job: "Job") -> "BlockTask":
+        """Return what makes the blocks of a job."""
+        return cls(job.begin(), job.store, code_digest(__name__))
 
     def __call__(self, window: Window) -> str:
-        """Make a block and return the hash under which it is kept."""
+        """Make a block and return the hash under which it is kept.
+
+        Raises
+        ------
+        RunError
+            If this process has other code or other versions than the run.
+        """
+        if code_digest(__name__) != self.code:
+            raise RunError(
+                "a worker has other versions of permagrid or of its packages than the run; install the same "
+                "on all machines"
+            )
         block = self.work.block(window)
         return self.store.write(window, block.values, _facts_of(block))
 
@@ -93,7 +113,7 @@ class Workshop:
         there = len(self.windows) - len(missing)
         advance(there)
         if missing:
-            for done, _ in enumerate(self._executor.each(BlockTask(job.begin(), job.store), missing), 1):
+            for done, _ in enumerate(self._executor.each(BlockTask.of(job), missing), 1):
                 advance(there + done)
 
     def blocks(self, job: Job) -> Iterator[Block]:
@@ -110,7 +130,7 @@ class Workshop:
             except BlockError as fault:
                 self._steps.note(f"{fault}; it is made again")
                 job.store.discard(window)
-                for _ in self._executor.each(BlockTask(job.begin(), job.store), [window]):
+                for _ in self._executor.each(BlockTask.of(job), [window]):
                     pass
                 found = job.store.read(window)
             yield _block_of(window, found)
