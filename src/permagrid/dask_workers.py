@@ -118,8 +118,8 @@ class DaskWorkers:
                     yield window
         if guilty:
             raise RunError(
-                f"block {', '.join(map(named, guilty))} killed every worker that made it, even by itself; give "
-                "workers more memory or choose a smaller --block; finished blocks are kept"
+                f"block {', '.join(map(named, guilty))} killed every worker that made it, even by itself; "
+                "give workers more memory or choose a smaller --block; finished blocks are kept"
             )
 
     def _made(self, task: Task, windows: Sequence[Window]) -> Iterator[tuple[Window, BaseException | None]]:
