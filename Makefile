@@ -24,9 +24,11 @@ demo: $(READY)
 	@$(BIN)/permagrid run studies/virtual_arctic.yaml --data $(DEMO)/world --out $(DEMO)/run
 	@echo "open $(DEMO)/run/report.html in a browser, $(DEMO)/run/maps/*.tif in QGIS"
 
-## The whole suite; tests on real data run where PERMAGRID_DATA or ../shared/data is there.
+## The whole suite; tests on real data run where PERMAGRID_DATA or ../shared/data is there. Processes that tests
+## start need the bytecode of the package, whatever the shell says of it, and must not wait busily for a core.
 test: $(READY)
-	@$(BIN)/python -m pytest -n auto --dist loadfile -q
+	@PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=PASSIVE \
+		$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q
 
 ## Lint, format, types and layers.
 check: $(READY)

@@ -9,6 +9,22 @@ import pytest
 from permagrid.world import write_world
 from unpainted import Unpainted
 
+collect_ignore = ["warmed_up.py"]
+"""What changes the process that imports it, as a search for doctests would."""
+
+LONGEST = (
+    *("test_run_real.py", "test_run.py", "test_run_killed.py", "test_run_again.py", "test_audit_study.py"),
+    *("test_every_covariate.py", "test_run_comparison.py", "test_classes_end_to_end.py"),
+    *("test_grids_end_to_end.py", "test_cli.py", "test_workers.py", "test_check.py", "test_learner_table.py"),
+)
+"""Files of tests that take longest, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, or one core waits for another at the end."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -895,6 +895,7 @@ def test_bad_input_is_told_in_one_sentence_and_leaves_nothing(
     assert products_in(tmp_path) == []
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_sound_study_runs(sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = run_spoilt(lambda study, folder: None, sound, tmp_path)
     outcome = call(capsys, "run", path, "--out", tmp_path / "out", "--workers", 1)

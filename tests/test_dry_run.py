@@ -48,6 +48,9 @@ def searching_study() -> dict:
     return study
 
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")

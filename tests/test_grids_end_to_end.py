@@ -61,7 +61,7 @@ def study_on(grid: dict[str, object]) -> dict[str, object]:
             {"name": "geology", "path": "geology.tif", "unit": "class", "kind": "class"},
         ],
         "sampling": {"rule": "nearest", "distance": 40000},
-        "learners": [{"name": "random_forest", "n_estimators": 60}],
+        "learners": [{"name": "random_forest", "n_estimators": 30}],
         "validation": {
             "folds": [{"method": "random", "n_folds": 4}, {"method": "site", "n_folds": 4}],
             "bootstrap": 50,
@@ -71,6 +71,7 @@ def study_on(grid: dict[str, object]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("grid", list(GRIDS.values()), ids=list(GRIDS))
+@pytest.mark.usefixtures("unpainted")
 def test_map_meets_the_truth_on_any_grid(grid, world, tmp_path):
     run(parse_study(study_on(grid)), tmp_path, data=world, workers=1)
     path = tmp_path / "maps" / "grids_mean_annual_ground_temperature_2010-2014.tif"

@@ -51,7 +51,7 @@ def choosy_study() -> dict:
 
 
 @pytest.fixture(scope="module")
-def out(small_world, tmp_path_factory) -> Path:
+def out(small_world, tmp_path_factory, unpainted) -> Path:
     folder = tmp_path_factory.mktemp("choosy") / "out"
     return run(parse_study(choosy_study()), folder, data=small_world, workers=2)
 
@@ -159,7 +159,7 @@ def test_polygons_of_folds_are_an_input_of_the_study(small_world):
     assert small_world / "regions.gpkg" in input_files(parse_study(study), small_world)
 
 
-def test_without_applicability_there_are_no_such_maps(small_world, tmp_path):
+def test_without_applicability_there_are_no_such_maps(small_world, tmp_path, unpainted):
     study = small_study(lean=True)
     study["products"]["applicability"] = False
     out = run(parse_study(study), tmp_path / "out", data=small_world)

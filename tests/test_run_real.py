@@ -18,11 +18,11 @@ SHIPPED = Path(__file__).resolve().parents[1] / "studies" / "arctic_magt.yaml"
 
 
 @pytest.fixture(scope="module")
-def out(real_data, tmp_path_factory) -> Path:
+def out(real_data, tmp_path_factory, unpainted) -> Path:
     study = YAML(typ="safe").load(SHIPPED)
-    study["grid"]["resolution"] = 20000
+    study["grid"]["resolution"] = 29_000
     study["learners"] = [
-        study["learners"][0] | {"n_estimators": 60},
+        study["learners"][0] | {"n_estimators": 40},
         next(part for part in study["learners"] if part["name"] == "climate_linear"),
     ]
     study["products"]["learner"] = "random_forest"

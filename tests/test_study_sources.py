@@ -265,6 +265,7 @@ def test_files_that_are_missing_are_one_fault_with_what_brings_them(
     assert "permagrid fetch" not in named.err
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_study_with_a_named_source_runs_and_is_written_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -171,6 +171,7 @@ def test_a_window_of_the_wrong_type_is_told_once(folder):
         assert "keyword 'window'" in said[0]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_study_with_them_runs(folder, capsys):
     study = made_up_study()
     study["covariates"] += [dict(part) for part in (RAIN, WARM, SNOW, COARSE_LAYER, DOWN)]

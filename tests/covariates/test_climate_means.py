@@ -310,7 +310,7 @@ def test_daily_values_are_no_months(tmp_path):
         _value("mean_annual_air_temperature", tmp_path, (2000, 2000))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(chunk=st.integers(1, 9), seed=st.integers(0, 100))
 def test_values_do_not_depend_on_chunks(tmp_path_factory, chunk, seed):
     folder = tmp_path_factory.mktemp("chunks")

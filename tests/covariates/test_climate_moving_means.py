@@ -61,7 +61,7 @@ def test_a_hole_is_counted_and_refused_below_the_minimum():
 YEARS = arrays(float, (12, 3), elements=st.floats(0, 1e4) | st.just(np.nan))
 
 
-@settings(deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(YEARS, st.sampled_from([1, 3, 5, 9]), st.integers(1, 9))
 def test_it_is_what_the_covariates_do_lazy_or_not(values, window, minimum):
     minimum = min(minimum, window)

@@ -1,5 +1,7 @@
 """What every covariate method promises, asked of each on the files of a small virtual world."""
 
+from functools import cache
+
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -81,12 +83,23 @@ def geobox():
     return make_geobox("EPSG:3995", 25_000, bounds=(-1_200_000, 1_810_000, -200_000, 2_810_000))
 
 
+@pytest.fixture(scope="module")
+def on_all_of_it(world, geobox):
+    """Return name -> values on the whole grid in the first epoch, computed once by one thread."""
+
+    @cache
+    def values(name):
+        return build(name, NAMED, geobox, epoch=EPOCH, root=world).compute(scheduler="synchronous").values
+
+    return values
+
+
 def test_no_method_is_without_an_example():
     assert {one.method for one in SPECIFICATIONS} == set(COVARIATES.names())
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_it_is_lazy_and_says_what_it_is(world, geobox, name):
+def test_it_is_lazy_and_says_what_it_is(world, geobox, on_all_of_it, name):
     array = build(name, NAMED, geobox, epoch=EPOCH, root=world)
     assert isinstance(array.data, da.Array)
     assert array.dims == geobox.dimensions
@@ -98,15 +111,17 @@ def test_it_is_lazy_and_says_what_it_is(world, geobox, name):
     if NAMED[name].years is not None:
         said["years"] = "{}-{}".format(*NAMED[name].years)
     assert said.items() <= array.attrs.items()
-    values = array.compute(scheduler="synchronous").values
+    values = on_all_of_it(name)
     assert values.dtype == np.float32
     assert not np.isinf(values).any()
     assert np.isfinite(values).mean() > 0.2
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_its_values_do_not_depend_on_chunks_or_on_how_often_it_is_made(world, geobox, name, monkeypatch):
-    first = build(name, NAMED, geobox, epoch=EPOCH, root=world).compute(scheduler="synchronous").values
+def test_its_values_do_not_depend_on_chunks_or_on_how_often_it_is_made(
+    world, geobox, on_all_of_it, name, monkeypatch
+):
+    first = on_all_of_it(name)
     monkeypatch.setattr(resample, "CHUNK", 9)
     again = build(name, NAMED, geobox, epoch=EPOCH, root=world)
     assert again.data.numblocks == (5, 5)
@@ -114,19 +129,16 @@ def test_its_values_do_not_depend_on_chunks_or_on_how_often_it_is_made(world, ge
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_part_has_the_values_of_the_whole(world, geobox, name):
-    whole = build(name, NAMED, geobox, epoch=EPOCH, root=world).compute(scheduler="synchronous").values
+def test_a_part_has_the_values_of_the_whole(world, geobox, on_all_of_it, name):
+    whole = on_all_of_it(name)
     part = build(name, NAMED, geobox[5:25, 8:31], epoch=EPOCH, root=world, whole=geobox)
     np.testing.assert_array_equal(part.compute(scheduler="synchronous").values, whole[5:25, 8:31])
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_it_differs_between_epochs_if_it_says_so(world, geobox, name):
-    one, other = (
-        build(name, NAMED, geobox, epoch=epoch, root=world).compute(scheduler="synchronous").values
-        for epoch in (EPOCH, (2015, 2019))
-    )
-    assert (not np.array_equal(one, other, equal_nan=True)) == varies(name, NAMED)
+def test_it_differs_between_epochs_if_it_says_so(world, geobox, on_all_of_it, name):
+    other = build(name, NAMED, geobox, epoch=(2015, 2019), root=world).compute(scheduler="synchronous").values
+    assert (not np.array_equal(on_all_of_it(name), other, equal_nan=True)) == varies(name, NAMED)
 
 
 def test_the_world_is_told_truly(world, geobox):

@@ -68,7 +68,7 @@ def test_blocks_and_workers_change_no_byte(name, task, n_classes, stack):
     predict = row_wise(model, task=task)
     found = {
         (block, workers): whole_map(predict, stack, block=block, workers=workers, **keywords)
-        for block, workers in [(37, 1), (37, 4), (128, 2), (512, 1), (512, 4), (1000, 2)]
+        for block, workers in [(37, 1), (37, 4), (128, 2), (512, 1)]
     }
     first, *others = found.values()
     for other in others:

@@ -70,7 +70,7 @@ def world(small_world, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(world, tmp_path_factory):
+def finished(world, tmp_path_factory, unpainted):
     out = tmp_path_factory.mktemp("classes") / "out"
     return out, carry_out(study(), world, out)
 

@@ -306,7 +306,7 @@ LABELLED = [
 
 
 @given(st.lists(observed, max_size=12), st.floats(0.0, 4.0), st.floats(0.0, 4.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_looking_deeper_only_ever_takes_absences_away(rows: list[dict[str, object]], one: float, two: float):
     table = site_table(pd.DataFrame(LABELLED + rows))
     shallow, deep = (presence_labels(table, min_absence_depth=depth)["value"] for depth in sorted((one, two)))
@@ -316,7 +316,7 @@ def test_looking_deeper_only_ever_takes_absences_away(rows: list[dict[str, objec
 
 
 @given(st.lists(observed, max_size=12), st.randoms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_epoch_labels_do_not_depend_on_the_order_of_rows(rows: list[dict[str, object]], random: Random):
     table = site_table(pd.DataFrame(LABELLED + rows))
     order = list(range(len(table)))

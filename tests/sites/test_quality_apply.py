@@ -203,7 +203,7 @@ def test_every_test_gives_each_row_a_code_and_each_finding_a_reason(name: str, t
 
 
 @given(tables())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_flagging_deletes_nothing_and_is_idempotent(table: gpd.GeoDataFrame):
     once = flag_sites(table, TESTS)
     pd.testing.assert_frame_equal(pd.DataFrame(once[table.columns]), pd.DataFrame(table))
@@ -214,7 +214,7 @@ def test_flagging_deletes_nothing_and_is_idempotent(table: gpd.GeoDataFrame):
 
 
 @given(tables(), st.randoms())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_codes_do_not_depend_on_the_order_of_rows(table: gpd.GeoDataFrame, random: Random):
     order = list(range(len(table)))
     random.shuffle(order)

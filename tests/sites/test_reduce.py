@@ -282,7 +282,7 @@ def test_rules_without_sense_are_refused(keywords: dict[str, object], message: s
 
 
 @given(tables(), rules, st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_order_of_rows_does_not_matter(
     table: gpd.GeoDataFrame, keywords: dict[str, object], random: Random
 ):
@@ -298,7 +298,7 @@ def test_the_order_of_rows_does_not_matter(
 
 
 @given(tables(), rules)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_row_has_a_fate_and_every_used_one_an_epoch(
     table: gpd.GeoDataFrame, keywords: dict[str, object]
 ):
@@ -318,7 +318,7 @@ def test_every_row_has_a_fate_and_every_used_one_an_epoch(
 
 
 @given(tables())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_reduced_value_lies_among_the_values_behind_it(table: gpd.GeoDataFrame):
     kept = table[table["kept"]]
     for row in reduce_sites(table, epochs=EPOCHS).itertuples():
