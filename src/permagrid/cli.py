@@ -56,6 +56,10 @@ def main() -> None:
     envvar="DASK_SCHEDULER_ADDRESS",
     help="Make maps by the workers of the Dask scheduler at this address [env DASK_SCHEDULER_ADDRESS].",
 )
+@click.option(
+    "--prepare", is_flag=True, help="Do all that comes before the maps, for --shard of job arrays to go on."
+)
+@click.option("--shard", metavar="I/N", help="Make every N-th block of all maps, from the I-th; status 4.")
 @click.option("--slurm", type=click.IntRange(1), metavar="JOBS", help="Make maps by so many jobs of SLURM.")
 @_QUIET
 @click.pass_context
@@ -69,6 +73,8 @@ def run(
     dry_run: bool,
     scheduler: str | None,
     slurm: int | None,
+    prepare: bool,
+    shard: str | None,
     quiet: bool,
 ) -> None:
     """Carry out STUDY: maps, scores, sites, report and summary in a folder.
@@ -90,6 +96,17 @@ def run(
         from permagrid.plan import plan, show_plan
 
         click.echo(show_plan(plan(study, out, data=data, workers=workers, block=block, steps=steps)))
+        return
+    if prepare or shard is not None:
+        from permagrid import parts
+
+        task = parts.Task(study, out, data, workers, block)
+        if prepare:
+            parts.prepare(task, steps=steps)
+        if shard is not None:
+            part = parts.Shard.parse(shard)
+            with _executor(scheduler, slurm) as executor:
+                parts.make_shard(task, part, executor=executor, steps=steps)
         return
     from permagrid.run import run as run_study
 

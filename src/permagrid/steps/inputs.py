@@ -11,7 +11,7 @@ from permagrid.covariates.traits import traits_of
 from permagrid.errors import DataError
 from permagrid.files import sha256_of, write_text
 from permagrid.rundir import digest
-from permagrid.study import CovariatePart, SourceTable, Study
+from permagrid.study import CovariatePart, SourceTable, Study, resolved
 
 
 def covariates_of(study: Study) -> dict[str, Covariate]:
@@ -115,6 +115,11 @@ def source_files(source: SourceTable, root: Path) -> list[Path]:
     return [root / name for name in (source.path, *extra)]
 
 
+def identity_of(study: Study, hashes: Mapping[str, str]) -> str:
+    """Return the hash of a study with its defaults, and of its inputs wherever they are."""
+    return digest({"study": resolved(study), "inputs": sorted(hashes.values())})
+
+
 def rooted(source: SourceTable, root: Path) -> dict[str, object]:
     """Return a reader's keywords with the paths among them put under the root."""
     return {
@@ -150,10 +155,12 @@ class Hashes:
     ----------
     cache
         JSON file in which hashes are remembered between runs; nowhere if left out.
+    remember
+        Whether to write that file, which only one process at a time may.
     """
 
-    def __init__(self, cache: Path | None = None) -> None:
-        self._cache = cache
+    def __init__(self, cache: Path | None = None, *, remember: bool = True) -> None:
+        self._cache = cache if remember else None
         self._told: dict[str, str] = {}
         try:
             self._known: dict[str, list[object]] = json.loads(cache.read_text()) if cache else {}

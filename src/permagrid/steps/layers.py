@@ -177,6 +177,37 @@ class Atlas:
         self._rundir.forget("maps", {f"maps/{made.path.name}" for made in maps})
         return maps
 
+    def fill(self, makers: Sequence[Maker], advance: Advance, *, first: int, step: int) -> tuple[int, int]:
+        """Make every n-th block of all maps that are not kept, and no map.
+
+        Parameters
+        ----------
+        makers
+            What makes the maps.
+        advance
+            Told how many are done.
+        first, step
+            The first block, counted over all makers and epochs, and how many there are to the next.
+
+        Returns
+        -------
+        tuple
+            How many were made, and how many of the others are missing.
+        """
+        orders = [order for order in self.orders(makers) if order.is_open]
+        each = len(self._workshop.windows)
+        mine = [range((first - number * each) % step, each, step) for number in range(len(orders))]
+        total = sum(map(len, mine))
+        made = 0
+        for order, places in zip(orders, mine, strict=True):
+
+            def finished(done: int, before: int = made) -> None:
+                advance(before + done, total)
+
+            self._workshop.fill(order.job, finished, places)
+            made += len(places)
+        return made, sum(self._workshop.missing(order.job) for order in orders)
+
     def orders(self, makers: Sequence[Maker]) -> list[Order]:
         """Return what is to be made, and what is kept, in order."""
         return [self._order(maker, epoch) for maker in makers for epoch in maker.epochs]

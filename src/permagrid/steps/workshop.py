@@ -93,7 +93,11 @@ class Workshop:
             if folder.is_dir() and folder.name not in wanted:
                 remove(folder)
 
-    def fill(self, job: Job, advance: Callable[[int], None]) -> None:
+    def missing(self, job: Job) -> int:
+        """Return how many blocks of a job are not there."""
+        return len(job.store.missing(self.windows))
+
+    def fill(self, job: Job, advance: Callable[[int], None], places: Sequence[int] | None = None) -> None:
         """Make those blocks of a job that are missing.
 
         Parameters
@@ -101,7 +105,9 @@ class Workshop:
         job
             The job.
         advance
-            Told how many of its blocks are there.
+            Told how many of these are there.
+        places
+            Which blocks; all if left out.
 
         Raises
         ------
@@ -109,8 +115,9 @@ class Workshop:
             If one cannot be made or written; those that are finished stay.
         """
         job.store.open()
-        missing = job.store.missing(self.windows)
-        there = len(self.windows) - len(missing)
+        wanted = self.windows if places is None else [self.windows[place] for place in places]
+        missing = job.store.missing(wanted)
+        there = len(wanted) - len(missing)
         advance(there)
         if missing:
             for done, _ in enumerate(self._executor.each(BlockTask.of(job), missing), 1):
