@@ -60,6 +60,9 @@ def main() -> None:
     "--prepare", is_flag=True, help="Do all that comes before the maps, for --shard of job arrays to go on."
 )
 @click.option("--shard", metavar="I/N", help="Make every N-th block of all maps, from the I-th; status 4.")
+@click.option(
+    "--memory", help="Memory that the run may take, such as 4GiB: blocks are made smaller and fewer for it."
+)
 @click.option("--slurm", type=click.IntRange(1), metavar="JOBS", help="Make maps by so many jobs of SLURM.")
 @_QUIET
 @click.pass_context
@@ -75,6 +78,7 @@ def run(
     slurm: int | None,
     prepare: bool,
     shard: str | None,
+    memory: str | None,
     quiet: bool,
 ) -> None:
     """Carry out STUDY: maps, scores, sites, report and summary in a folder.
@@ -92,10 +96,18 @@ def run(
     console = Console(stderr=True)
     shown = ctx.meta.get(VERBOSE) or (console.is_terminal and not quiet)
     steps = Steps(console if shown else None)
+    if memory is not None and (prepare or shard is not None):
+        raise click.UsageError("--memory chooses --block by itself, which must be the same for all parts")
+    size = None
+    if memory is not None:
+        from permagrid.steps.memory import parse_size
+
+        size = parse_size(memory)
     if dry_run:
         from permagrid.plan import plan, show_plan
 
-        click.echo(show_plan(plan(study, out, data=data, workers=workers, block=block, steps=steps)))
+        told = plan(study, out, data=data, workers=workers, block=block, steps=steps, memory=size)
+        click.echo(show_plan(told))
         return
     if prepare or shard is not None:
         from permagrid import parts
@@ -112,7 +124,14 @@ def run(
 
     with _executor(scheduler, slurm) as executor:
         folder = run_study(
-            study, out, data=data, workers=workers, block=block, steps=steps, executor=executor
+            study,
+            out,
+            data=data,
+            workers=workers,
+            block=block,
+            steps=steps,
+            executor=executor,
+            memory=size,
         )
     if not (quiet or shown):
         for note in steps.notes:

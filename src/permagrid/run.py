@@ -16,6 +16,7 @@ from permagrid.steps.audit import Sample, audit_of, residuals
 from permagrid.steps.code import code_digest
 from permagrid.steps.emulation import against_emulated
 from permagrid.steps.inputs import Hashes, covariates_of, identity_of, input_files, predictors
+from permagrid.steps.memory import planned
 from permagrid.steps.prepare import Prepared, prepared
 from permagrid.steps.versions import versions
 from permagrid.steps.workshop import Workshop
@@ -46,6 +47,7 @@ def run(
     block: int = 512,
     steps: Steps | None = None,
     executor: Executor | None = None,
+    memory: int | None = None,
 ) -> Path:
     """Carry out a study and leave maps, scores, sites, a report and a summary in a folder.
 
@@ -69,6 +71,8 @@ def run(
     executor
         Makes the blocks of maps, such as `permagrid.dask_workers.DaskWorkers`; threads of this process if
         left out. It changes no byte of a product.
+    memory
+        Bytes that the run may take; blocks are made smaller, and fewer at a time, for it to hold.
 
     Returns
     -------
@@ -87,6 +91,7 @@ def run(
 
     with steps.step("check"):
         study = accepted(study, root)
+        fit = planned(study, memory, block=block, workers=workers)
 
     with RunDir(out) as folder:
         folder.claim(study.study)
@@ -96,7 +101,7 @@ def run(
             plain, identity = resolved(study), identity_of(study, inputs)
             summary.drop_other(folder.path / "summary.json", identity)
 
-        job = _Run(study, root, folder, steps, workers, block, executor or Threads(workers))
+        job = _Run(study, root, folder, steps, workers, fit.block, executor or Threads(fit.workers))
         outcome = _carry_out(job, hashes)
         hashes.refuse_changed()
 
