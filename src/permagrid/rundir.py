@@ -25,7 +25,7 @@ FILES: dict[str, str] = {
     "report.html": "the report, self-contained",
     "summary.json": "figures of the run for machines, schema 1",
     "study.resolved.yaml": "the study with every default written out",
-    "work": "kept steps: covariate layers, predictions, digests; may be deleted",
+    "work": "kept steps: covariate layers, predictions, unfinished blocks, digests; may be deleted",
 }
 """Every file that a run leaves in its folder, and what it is."""
 
