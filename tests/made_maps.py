@@ -141,7 +141,7 @@ def make_maps(
 
 def products_of(out: Path) -> dict[str, str]:
     """Return name -> hash of maps and totals."""
-    paths = [*(out / "maps").iterdir(), *(out / "work").glob("total_*")]
+    paths = [*(out / "maps").glob("*"), *(out / "work").glob("total_*")]
     return {path.name: sha256_of(path) for path in paths}
 
 
@@ -150,5 +150,6 @@ def made_blocks(log: Path) -> dict[str, int]:
     return {path.name: len(path.read_text().splitlines()) for path in sorted(log.iterdir())}
 
 
-def run_to_be_killed(out: Path) -> None:
+def run_to_be_killed(out: Path, begun: Any) -> None:
+    begun.set()
     make_maps(out, MadeMaker(), executor=Threads(1), block=16)

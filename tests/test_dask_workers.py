@@ -2,11 +2,13 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask
 import pytest
@@ -155,6 +157,33 @@ def test_without_any_worker_patience_ends(tmp_path):
         with pytest.raises(RunError, match="no Dask worker has been there for 1 s"):
             make_maps(tmp_path, MadeMaker(), executor=DaskWorkers(client, patience=1.0))
         client.close()
+
+
+class Jobs(LocalCluster):
+    """Stands for SLURM: jobs are threads of this process."""
+
+    def __init__(self) -> None:
+        super().__init__(n_workers=0, processes=False, dashboard_address=":0")
+
+    def scale(self, jobs: int) -> None:
+        super().scale(jobs)
+
+
+def test_jobs_of_slurm_make_the_same_bytes(whole, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
+    with pytest.raises(PermagridError, match=r"--slurm needs dask-jobqueue: pip install 'permagrid\[cl"):
+        DaskWorkers.on_slurm(2)
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", SimpleNamespace(SLURMCluster=Jobs))
+    with DaskWorkers.on_slurm(2) as workers:
+        make_maps(tmp_path, MadeMaker(), executor=workers)
+    assert products_of(tmp_path) == whole
+
+    def unsaid() -> None:
+        raise ValueError("You must specify how many cores to use per job like ``cores=8``")
+
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", SimpleNamespace(SLURMCluster=unsaid))
+    with pytest.raises(PermagridError, match=r"--slurm: dask-jobqueue cannot start jobs \(You must specify"):
+        DaskWorkers.on_slurm(2)
 
 
 def test_an_address_without_a_scheduler_is_named(monkeypatch):

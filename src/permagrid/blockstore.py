@@ -80,11 +80,19 @@ class BlockStore:
 
     def missing(self, windows: Sequence[Window]) -> list[Window]:
         """Return those of some blocks that are not there; what is there is not read."""
-        try:
-            there = {entry.name for entry in os.scandir(self.folder)}
-        except FileNotFoundError:
-            there = set()
+        there = self._names()
         return [window for window in windows if self.path(window).name not in there]
+
+    def others(self, windows: Sequence[Window]) -> int:
+        """Return how many blocks are there beside some, as of another size."""
+        return len(self._names() - {self.path(window).name for window in windows})
+
+    def _names(self) -> set[str]:
+        try:
+            names = {entry.name for entry in os.scandir(self.folder)}
+        except FileNotFoundError:
+            return set()
+        return {name for name in names if name.endswith(SUFFIX)}
 
     def write(self, window: Window, values: NDArray[Any], facts: Mapping[str, Any]) -> str:
         """Write a block and return its hash.

@@ -1,6 +1,7 @@
 """Step: blocks of maps, made where they are missing, and kept on disk until their maps are finished."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +116,12 @@ class Workshop:
             If one cannot be made or written; those that are finished stay.
         """
         job.store.open()
+        others = job.store.others(self.windows)
+        if others:
+            self._steps.note(
+                f"{others} finished blocks were made with another --block and are left out; "
+                "with that one they would be taken over"
+            )
         wanted = self.windows if places is None else [self.windows[place] for place in places]
         missing = job.store.missing(wanted)
         there = len(wanted) - len(missing)
@@ -145,7 +152,9 @@ class Workshop:
     def clear(self, job: Job) -> None:
         """Remove the blocks of a job, as its maps are finished."""
         if job.store.folder.is_dir():
-            remove(job.store.folder)
+            # A worker of a run that was killed may still write here; what it leaves is swept by the next run.
+            with suppress(OSError):
+                remove(job.store.folder)
 
 
 def _facts_of(block: Block) -> dict[str, Any]:
