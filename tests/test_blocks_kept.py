@@ -164,15 +164,15 @@ def test_runs_killed_at_random_moments_end_with_the_bytes_of_an_undisturbed_one(
         process.start()
         begun.wait()
         # Ever later, so that a slow machine comes to an end, too.
-        time.sleep(chance.uniform(0.0, 0.02 * (kills + 2)))
+        time.sleep(chance.uniform(0.0, 0.1 * (kills + 2)))
         process.kill()
         process.join()
         kills += 1
         there = {name: hashed for name, hashed in products_of(tmp_path).items() if not name.startswith(".")}
         assert there.items() <= whole.items()
-    assert kills > 2
+    assert kills > 1
     steps = Steps()
-    make_maps(tmp_path, MadeMaker(), steps=steps)
+    make_maps(tmp_path, MadeMaker(), steps=steps, block=16)
     assert products_of(tmp_path) == whole
     assert steps.notes == []
     assert not list((tmp_path / "work" / "blocks").iterdir())
