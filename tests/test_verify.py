@@ -94,6 +94,7 @@ def test_a_run_that_did_not_end_is_unfinished_and_its_damaged_blocks_are_named(c
     block.unlink()
     with RunDir(copy) as folder:
         folder.claim("small")
+        folder.unseal()
         folder.begin("maps/small_alt_2000-2004.tif")
     found = verify(copy)
     assert {finding.kind for finding in found.findings} == {"unfinished"}

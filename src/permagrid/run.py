@@ -95,6 +95,7 @@ def run(
 
     with RunDir(out) as folder:
         folder.claim(study.study)
+        folder.unseal()
         with steps.step("hash inputs"):
             hashes = Hashes(folder.work / "hashes.json")
             inputs = hashes.of_all(input_files(study, root))

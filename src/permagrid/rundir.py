@@ -126,7 +126,6 @@ class RunDir:
         if self._shard is not None:
             return
         write_text(note, study)
-        (self.work / SEAL).unlink(missing_ok=True)
         self.sweep()
 
     def __enter__(self) -> Self:
@@ -199,6 +198,10 @@ class RunDir:
         kinds = {"layers": "work/stack/", "folds": "work/folds/", "maps": "maps/", "report": "report.html"}
         names = [name for name in self.reused if not name.endswith((".qml", ".sld", ".xml"))]
         return {kind: sum(name.startswith(start) for name in names) for kind, start in kinds.items()}
+
+    def unseal(self) -> None:
+        """Forget the hashes of what is about to be made anew."""
+        (self.work / SEAL).unlink(missing_ok=True)
 
     def seal(self, maps: Iterable[Path]) -> None:
         """Note the hashes of all that the run leaves, now that it is complete."""
