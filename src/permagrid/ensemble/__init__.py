@@ -1,5 +1,6 @@
 """Room of the ensemble: several learners joined into one predictive distribution, and its members."""
 
+from permagrid.ensemble.anchoring import keep_what_holds
 from permagrid.ensemble.block_bootstrap import block_weights
 from permagrid.ensemble.class_mixture import ClassMixture, fit_class_mixture
 from permagrid.ensemble.classifier import BMAClassifier
@@ -35,4 +36,5 @@ __all__ = [
     "fit_copula_mixture",
     "fit_gaussian_mixture",
     "goodness_of_fit",
+    "keep_what_holds",
 ]

@@ -34,6 +34,11 @@ class Ranks:
     high: Float
     """Greatest rank of the tied rows."""
 
+    @classmethod
+    def of(cls, at: Float) -> "Ranks":
+        """Return ranks that nobody shares."""
+        return cls(at, np.empty(0, dtype=int), np.empty(0), np.empty(0))
+
 
 @dataclass(frozen=True, eq=False)
 class CopulaMember:
@@ -47,12 +52,22 @@ class CopulaMember:
     loglik: float = np.nan
     """Log pseudo-likelihood of the copula."""
     aic: float = np.nan
+    placed: Marginal | None = None
+    """Ranks at which predictions are placed, if not those among all predictions: see
+    `permagrid.ensemble.anchoring`."""
+    kept: float = 1.0
+    """How much of what the copula corrects in the learner is kept."""
+
+    @property
+    def places(self) -> Marginal | NormalMarginal:
+        """What tells the rank of a prediction."""
+        return self.marginal if self.placed is None else self.placed
 
     def ranks(self, predictions: Float) -> Ranks:
         """Return the ranks of predictions, shape ``(n,)``; NaN stays NaN, what passes a bound is at it."""
-        said = np.clip(predictions, self.marginal.lower, self.marginal.upper)
-        high = np.clip(self.marginal.cdf(said), self.edge, 1.0 - self.edge)
-        low = np.clip(self.marginal.cdf_below(said), self.edge, 1.0 - self.edge)
+        said = np.clip(predictions, self.places.lower, self.places.upper)
+        high = np.clip(self.places.cdf(said), self.edge, 1.0 - self.edge)
+        low = np.clip(self.places.cdf_below(said), self.edge, 1.0 - self.edge)
         missing = np.isnan(said)
         tied = np.flatnonzero((high - low > _TIED) & ~missing)
         middle = np.where(missing, np.nan, 0.5 * (low + high))
@@ -101,15 +116,16 @@ class CopulaMember:
         size
             How many predictions.
         """
-        least = max(self.edge, self.marginal.atom_lower, float(ndtr(-_WIDEST)))
-        most = min(1.0 - self.edge, 1.0 - self.marginal.atom_upper, float(ndtr(_WIDEST)))
+        lowest, highest = (0.0, 1.0) if self.placed is None else self.placed.heights[[0, -1]].tolist()
+        least = max(self.edge, lowest, self.places.atom_lower, float(ndtr(-_WIDEST)))
+        most = min(1.0 - self.edge, highest, 1.0 - self.places.atom_upper, float(ndtr(_WIDEST)))
         ranks = ndtr(np.linspace(ndtri(least), ndtri(most), size))
-        at = np.maximum.accumulate(np.asarray(self.marginal.ppf(ranks), dtype=float))
+        at = np.maximum.accumulate(np.asarray(self.places.ppf(ranks), dtype=float))
         return MemberRows(
             at,
             np.asarray(self.copula.h(u[None, :], ranks[:, None])),
-            self._atom(self.marginal.lower, self.marginal.atom_lower, u),
-            self._atom(self.marginal.upper, self.marginal.atom_upper, u),
+            self._atom(self.places.lower, self.places.atom_lower, u),
+            self._atom(self.places.upper, self.places.atom_upper, u),
         )
 
     def plain(self) -> dict[str, Any]:
@@ -120,6 +136,8 @@ class CopulaMember:
             "edge": self.edge,
             "loglik": float(self.loglik),
             "aic": float(self.aic),
+            "placed": None if self.placed is None else self.placed.plain(),
+            "kept": self.kept,
         }
 
     @classmethod
@@ -131,6 +149,8 @@ class CopulaMember:
             float(plain["edge"]),
             float(plain["loglik"]),
             float(plain["aic"]),
+            None if plain["placed"] is None else Marginal.of(plain["placed"]),
+            float(plain["kept"]),
         )
 
     def _given(self, function: Callable[[Float, Float], Float], u: Float, ranks: Ranks) -> Float:

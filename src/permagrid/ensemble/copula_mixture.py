@@ -134,6 +134,7 @@ class CopulaMixture:
                     "rotation": member.copula.rotation,
                     "parameters": [float(value) for value in member.copula.parameters],
                     "tau": float(member.copula.tau),
+                    "correction_kept": float(member.kept),
                     "log_likelihood": plain_number(member.loglik),
                     "aic": plain_number(member.aic),
                 }

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
+from permagrid.ensemble.anchoring import keep_what_holds
 from permagrid.ensemble.copula_mixture import CopulaMixture, fit_copula_mixture
 from permagrid.ensemble.copulas import FAMILIES, Copula, Family
 from permagrid.ensemble.defaults import default_regressors
@@ -23,7 +24,9 @@ class CopulaBMARegressor(RegressorMixin, _BaseComposition):  # type: ignore[misc
     """Bayesian model averaging of regressors with copulas (Madadgar and Moradkhani 2014).
 
     Clones of the learners predict rows that they were not trained with; these predictions and what was
-    observed give each learner its distribution and its weight. The learners are then fitted to all rows.
+    observed give each learner its distribution and its weight. Of what a copula corrects in its learner, as
+    much is kept as does good in folds from which it was not learned. The learners are then fitted to all
+    rows.
 
     Parameters
     ----------
@@ -137,8 +140,9 @@ class CopulaBMARegressor(RegressorMixin, _BaseComposition):  # type: ignore[misc
         weights = checked_weights(sample_weight, len(values))
         pairs = fold_pairs(self.cv, X, values, groups, classes=False, seed=self.random_state)
         unseen = out_of_fold(named, X, values, pairs, sample_weight=weights, predict=_values)
+        folds = np.repeat(np.arange(len(pairs)), [len(test) for _, test in pairs])
         self.mixture_: CopulaMixture | GaussianMixture = self._mixture(
-            unseen.predictions, values[unseen.rows], unseen.counts
+            unseen.predictions, values[unseen.rows], unseen.counts, folds
         )
         self.out_of_fold_, self.out_of_fold_rows_ = unseen.predictions, unseen.rows
         self.names_ = [name for name, _ in named]
@@ -189,12 +193,14 @@ class CopulaBMARegressor(RegressorMixin, _BaseComposition):  # type: ignore[misc
         check_is_fitted(self, "mixture_")
         return self.mixture_ if self.tables_ is None else self.tables_
 
-    def _mixture(self, predictions: Float, observed: Float, counts: Float) -> CopulaMixture | GaussianMixture:
+    def _mixture(
+        self, predictions: Float, observed: Float, counts: Float, folds: NDArray[np.int_]
+    ) -> CopulaMixture | GaussianMixture:
         if self.method == "gaussian":
             return fit_gaussian_mixture(
                 predictions, observed, lower=self.lower, upper=self.upper, row_weights=counts
             )
-        return fit_copula_mixture(
+        fitted = fit_copula_mixture(
             predictions,
             observed,
             lower=self.lower,
@@ -203,6 +209,7 @@ class CopulaBMARegressor(RegressorMixin, _BaseComposition):  # type: ignore[misc
             row_weights=counts,
             seed=0 if self.random_state is None else self.random_state,
         )
+        return keep_what_holds(fitted, predictions, observed, folds, row_weights=counts)
 
 
 def training_rows(estimator: Any, X: Any, y: ArrayLike) -> tuple[Any, Any]:

@@ -27,10 +27,10 @@ def mixture_part(mixture: Mapping[str, Any] | None) -> Part | None:
     Examples
     --------
     >>> one = {"name": "forest", "weight": 1.0, "family": "gumbel", "rotation": 180, "parameters": [2.0],
-    ...        "tau": 0.5, "goodness_p": 0.3}
+    ...        "tau": 0.5, "correction_kept": 0.2, "goodness_p": 0.3}
     >>> part = mixture_part({"method": "copula", "learners": [one]})
     >>> [cell.text for cell in part.tables[0].rows[0].cells]
-    ['forest', '1.00', 'Gumbel, turned by 180°, 2.00', '0.500', '0.300']
+    ['forest', '1.00', 'Gumbel, turned by 180°, 2.00', '0.500', '0.200', '0.300']
     """
     if not mixture or not mixture.get("learners"):
         return None
@@ -47,13 +47,16 @@ def mixture_part(mixture: Mapping[str, Any] | None) -> Part | None:
         return Part("How the learners are joined", tuple(said), tables=(table(["Learner", "Weight"], plain),))
     said.append(
         "A copula says how the rank of an observation goes with that of a prediction; tau is Kendall's. A p "
-        "near 0 says that no family fits well, the rows being taken to be independent of each other."
+        "near 0 says that no family fits well, the rows being taken to be independent of each other. Of what "
+        "a copula corrects in its learner, as much is kept as does good in blocks from which it was not "
+        "learned: 0 leaves the prediction in the middle, 1 the copula's own mean."
     )
     named = [(words(str(one["name"])), float(one["weight"]), one) for one in learners]
     rows = [
-        [name, weight, _copula(one), float(one["tau"]), one.get("goodness_p")] for name, weight, one in named
+        [name, weight, _copula(one), float(one["tau"]), one.get("correction_kept"), one.get("goodness_p")]
+        for name, weight, one in named
     ]
-    heads = ["Learner", "Weight", "Copula, parameters", "tau", "p of fit"]
+    heads = ["Learner", "Weight", "Copula, parameters", "tau", "Correction kept", "p of fit"]
     return Part("How the learners are joined", tuple(said), tables=(table(heads, rows),))
 
 

@@ -18,6 +18,7 @@ from permagrid.ensemble import (
     fit_class_mixture,
     fit_copula_mixture,
     fit_gaussian_mixture,
+    keep_what_holds,
 )
 from permagrid.errors import PermagridError
 from permagrid.rundir import RunDir, digest
@@ -62,6 +63,7 @@ def fit_mixture(
     said: Float,
     observed: Float,
     *,
+    parts: NDArray[np.int_],
     method: str | None = None,
 ) -> Mixture:
     """Return the mixture of learners that fits out-of-fold predictions; rows without them are left out.
@@ -74,6 +76,8 @@ def fit_mixture(
         Shape ``(n, learners)``.
     observed
         Shape ``(n,)``.
+    parts
+        Part of each row, such as its block, by which is judged how much of a copula's correction is kept.
     method
         As in the study if left out.
     """
@@ -82,9 +86,10 @@ def fit_mixture(
     if (method or ensemble.method) == "gaussian":
         return fit_gaussian_mixture(said[told], observed[told], lower=lower, upper=upper)
     families = ensemble.families or FAMILIES
-    return fit_copula_mixture(
+    fitted = fit_copula_mixture(
         said[told], observed[told], lower=lower, upper=upper, families=families, seed=study.seed
     )
+    return keep_what_holds(fitted, said[told], observed[told], parts[told])
 
 
 def fit_classes(said: Float, observed: Float) -> ClassMixture:
@@ -162,7 +167,10 @@ def joined(
         done += len(scheme)
         advance(done, total)
     said, is_class = nested.said[MAP], study.target.kind == "class"
-    mixture = fit_classes(said, observed) if is_class else fit_mixture(ensemble, study, said, observed)
+    parts = nested.schemes[MAP].groups
+    mixture = (
+        fit_classes(said, observed) if is_class else fit_mixture(ensemble, study, said, observed, parts=parts)
+    )
     goodness = _goodness(mixture, said, observed, study.seed, rundir)
     rundir.forget(JOINED_FOLDER, names | {_GOODNESS})
     return Joined(
@@ -217,6 +225,7 @@ class _Scheme:
             "seed": self.study.seed,
             "observed": digest([value.hex() for value in self.observed.tolist()]),
             "said": [_array_digest(self.nested.said[name]) for name in names],
+            "parts": [_array_digest(self.nested.schemes[name].groups) for name in names],
             "outer": [
                 _array_digest(self.comparison.raw[label, self.scheme.name].values)
                 for label in self.ensemble.learners
@@ -235,7 +244,8 @@ class _Scheme:
         out = np.full(shape, np.nan)
         per_round = len(self.scheme) // self.scheme.repeats
         for number, (_, test) in enumerate(self.scheme.pairs):
-            inner = self.nested.said[fold_name(self.scheme, number)]
+            name = fold_name(self.scheme, number)
+            inner, parts = self.nested.said[name], self.nested.schemes[name].groups
             here = number // per_round
             outer = np.stack(
                 [
@@ -247,11 +257,11 @@ class _Scheme:
             if is_class:
                 out[0, here, test] = fit_classes(inner, self.observed).proba(outer)
             else:
-                out[:, here, test] = self._values(inner, outer)
+                out[:, here, test] = self._values(inner, parts, outer)
             step(number + 1)
         return out
 
-    def _values(self, inner: Float, outer: Float) -> Float:
+    def _values(self, inner: Float, parts: NDArray[np.int_], outer: Float) -> Float:
         found = []
         whole: Mixture | None = None
         for method, places in variants_of(self.ensemble).values():
@@ -259,14 +269,16 @@ class _Scheme:
                 mixture: Mixture = whole.alone(places[0])
             else:
                 some = inner[:, list(places)]
-                mixture = fit_mixture(self.ensemble, self.study, some, self.observed, method=method)
+                mixture = fit_mixture(
+                    self.ensemble, self.study, some, self.observed, parts=parts, method=method
+                )
             whole = whole or mixture
             said, tables = outer[:, list(places)], mixture.tables()
             found.append(np.column_stack([tables.mean(said), tables.quantiles(said, LEVELS)]))
         return np.stack(found)
 
 
-def _array_digest(values: Float) -> str:
+def _array_digest(values: NDArray[Any]) -> str:
     return digest([list(values.shape), values.tobytes().hex()])
 
 
