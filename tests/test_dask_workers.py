@@ -14,6 +14,7 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
+from command_line import call
 from made_maps import MadeMaker, make_maps, products_of
 from permagrid.blockstore import BlockStore, stored_blocks
 from permagrid.dask_workers import DaskWorkers
@@ -192,3 +193,11 @@ def test_an_address_without_a_scheduler_is_named(monkeypatch):
         DaskWorkers.at("tcp://127.0.0.1:9")
     with pytest.raises(PermagridError, match="no Dask scheduler answers"):
         DaskWorkers.at("nonsense://a:b")
+
+
+def test_the_address_may_stand_in_the_environment(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("permagrid.dask_workers.CONNECT", 1)
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
+    outcome = call(capsys, "run", tmp_path / "study.yaml", "--out", tmp_path / "out")
+    assert outcome.status == 2
+    assert outcome.err.startswith("error: --scheduler tcp://127.0.0.1:9: no Dask scheduler answers there")
