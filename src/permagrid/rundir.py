@@ -66,7 +66,7 @@ class RunDir:
         if shard is not None and not (self.work / LEDGER).exists():
             raise PermagridError(f"{path}: {UNPREPARED}")
         try:
-            self._shards.mkdir(parents=True, exist_ok=True)
+            (self.work if shard is None else self._shards).mkdir(parents=True, exist_ok=True)
             self.maps.mkdir(exist_ok=True)
             with tempfile.TemporaryFile(dir=self.work):
                 pass
