@@ -20,11 +20,13 @@ from scipy.special import ndtr, ndtri
 from threadpoolctl import threadpool_limits
 
 from permagrid.ensemble import (
+    CopulaMixture,
     CorrelatedField,
     block_weights,
     em_weights,
     fit_copula_mixture,
     fit_gaussian_mixture,
+    keep_what_holds,
 )
 from permagrid.grid import lonlat
 from permagrid.learners import build_learner
@@ -102,12 +104,23 @@ def stacked(raw: Any, folds: str, rows: slice | np.ndarray = slice(None)) -> np.
     return np.stack([raw[name, folds].values[0][rows] for name in LEARNERS], axis=1)
 
 
+def joined(
+    said: np.ndarray, observed: np.ndarray, folds: Folds, rows: np.ndarray, seed: int
+) -> CopulaMixture:
+    """Return COP-BMA of some rows, as a study fits it."""
+    fold = np.full(len(observed), -1)
+    for number, (_, test) in enumerate(folds):
+        fold[test] = number
+    fitted = fit_copula_mixture(said[rows], observed[rows], lower=0.0, upper=100.0, seed=seed)
+    return keep_what_holds(fitted, said[rows], observed[rows], fold[rows])
+
+
 def held_out_scores(said: np.ndarray, observed: np.ndarray, folds: Folds, seed: int) -> np.ndarray:
     """Return normal scores of each row in the distribution that was learned without its fold."""
     found = np.full(len(observed), np.nan)
     for train, test in folds:
         known = train[np.isfinite(said[train]).all(axis=1)]
-        mixture = fit_copula_mixture(said[known], observed[known], lower=0.0, upper=100.0, seed=seed)
+        mixture = joined(said, observed, folds, known, seed)
         found[test] = pit(mixture.quantiles(said[test], LEVELS), observed[test], seed)
     return np.asarray(ndtri(np.clip(found, 1e-3, 1 - 1e-3)))
 
@@ -134,7 +147,7 @@ def result_of(
     folds = FOLDS["knndm"](world.table, world.domain, n_folds=5, seed=seed)
     said = stacked(predict_all(learners, world.table, [folds]), folds.name)
     known = np.isfinite(said).all(axis=1)
-    copulas = fit_copula_mixture(said[known], observed[known], lower=0.0, upper=100.0, seed=seed)
+    copulas = joined(said, observed, folds, np.flatnonzero(known), seed)
     normals = fit_gaussian_mixture(said[known], observed[known], lower=0.0, upper=100.0)
     fitted = {name: fit(each, world.table) for name, each in learners.items()}
     forest = fit(candidate(FOREST[0], _fewer(FOREST[1], fewer), seed), world.table)

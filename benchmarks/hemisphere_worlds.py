@@ -34,23 +34,26 @@ BOREHOLES, RESOLUTION, BLOCK = 1178, 25_000.0, 500e3
 
 
 def predictions(seed: int) -> dict[str, Any]:
-    """Return what is observed, the outer folds with the blocks of rows, and nested predictions of a world."""
+    """Return what is observed, the outer folds, inner folds of rows, and nested predictions of a world."""
     world = made(seed, BOREHOLES, RESOLUTION)
     table = world.table
     outer = FOLDS["block"](table, world.domain, size=BLOCK, n_folds=10, seed=seed)
-    schemes = [outer]
+    schemes, parts = [outer], []
     for number, (train, _) in enumerate(outer.pairs):
         rows = table.iloc[train].reset_index(drop=True)
         inner = FOLDS["block"](rows, world.domain, size=BLOCK, n_folds=5, seed=seed)
-        groups = np.full(len(table), -1)
+        part, groups = np.full((2, len(table)), -1)
         groups[train] = inner.groups
+        for fold, (_, tested) in enumerate(inner.rounds[0]):
+            part[train[tested]] = fold
+        parts.append(part)
         pairs = tuple((train[known], train[tested]) for known, tested in inner.rounds[0])
         schemes.append(Folds(f"in{number}", inner.method, pairs, groups, spatial=True))
     learners = {name: candidate(name, keywords, seed) for name, keywords in LEARNERS.items()}
     raw = predict_all(learners, table, schemes)
     said = {s.name: np.stack([raw[name, s.name].values[0] for name in learners], axis=1) for s in schemes}
     observed = table["value"].to_numpy(float)
-    return {"y": observed, "outer": outer.pairs, "groups": outer.groups, "name": outer.name, "said": said}
+    return {"y": observed, "outer": outer.pairs, "parts": parts, "name": outer.name, "said": said}
 
 
 def compared(found: dict[str, Any]) -> dict[str, float]:
@@ -63,7 +66,7 @@ def compared(found: dict[str, Any]) -> dict[str, float]:
         told = np.isfinite(inner).all(axis=1)
         rows = inner[told], observed[train][told]
         full = fit_copula_mixture(*rows, lower=0.0, upper=100.0)
-        kept = keep_what_holds(full, *rows, found["groups"][train][told])
+        kept = keep_what_holds(full, *rows, found["parts"][number][train][told])
         plain = fit_gaussian_mixture(*rows, lower=0.0, upper=100.0)
         for way, mixture in (("copula_bma", kept), ("full_correction", full), ("plain_bma", plain)):
             means[way][test] = mixture.mean(outer[test])

@@ -1,7 +1,8 @@
 """Two hundred bootstrap members of four learners on a map, mixed and drawn, against 200 predictions of each.
 
 Ours: support vectors, additive model, random forest of 500 trees and LightGBM, each with all its members;
-the field that ties cells together; and the draw from the copula mixture. The naive way: 200 times the
+the field that ties cells together; the draw from the copula mixture, with the probability of a value below a
+threshold; and what is counted of them: areas and zones, in exact sums. The naive way: 200 times the
 predictions of one member of each by scikit-learn, LightGBM and our additive model, and nothing else. Both by
 the processor time of the thread that computes, in one run, so that other work on the machine hardly matters.
 """
@@ -29,6 +30,7 @@ from permagrid.ensemble.field import CorrelatedField
 from permagrid.ensemble.tables import MixtureTables
 from permagrid.learners import build_learner
 from permagrid.learners.resampled import Resampled, resampled
+from permagrid.steps.tallies import Tally, Worlds
 from permagrid.threads import pool
 
 Float = NDArray[np.float64]
@@ -110,7 +112,10 @@ def mapped(
     numbers = np.arange(part.start, part.start + len(rows))
     where = world.longitude[part], world.latitude[part], numbers
     levels = spent.timed("field", lambda: ndtr(fields.normal(*where).astype(float)))
-    drawn = spent.timed("draw", lambda: tables.draw(np.stack(said, axis=2), levels)).astype(float)
+    worlds = Worlds(*spent.timed("draw", lambda: tables.draw_with_cdf(np.stack(said, axis=2), levels, 0.0)))
+    tally = Tally(None, 0.0, True, (), worlds.values.shape[1])
+    spent.timed("tally", lambda: tally.add("now", worlds, np.full(len(rows), 1e8), None, None))
+    drawn = worlds.values.astype(float)
     return drawn.mean(axis=1), drawn.std(axis=1), spent
 
 

@@ -219,15 +219,17 @@ def made_comparison(observed: np.ndarray, said: np.ndarray) -> tuple[Comparison,
     halves = np.arange(n // 2), np.arange(n // 2, n)
     folds = Folds("site", "two halves", (halves[::-1], halves), groups=np.arange(n))
     raw = {(name, "site"): Predicted(said[np.newaxis, :, k]) for k, name in enumerate(LEARNERS)}
-    within = {"map": said + 0.1}
+    within, inner = {"map": said + 0.1}, {"map": folds}
     for number, (train, _) in enumerate(folds):
         within[f"site_{number}"] = np.full_like(said, np.nan)
         within[f"site_{number}"][train] = said[train] + 0.2
+        pairs = (train[::2], train[1::2]), (train[1::2], train[::2])
+        inner[f"site_{number}"] = Folds(f"site_{number}", "two parts", pairs, groups=np.arange(n))
     table = pd.DataFrame({"site_id": np.arange(n).astype(str), "epoch": EPOCHS[0], "value": observed})
     table = table.assign(site_group=np.arange(n), longitude=np.linspace(-179, -157, n), latitude=65.0)
     names = [part["name"] for part in ensemble_study()["covariates"]]
     table = table.assign(**dict.fromkeys(names, 0.0))
-    return Comparison(pd.DataFrame(), pd.DataFrame(), (folds,), raw=raw), Nested(within, {}), table
+    return Comparison(pd.DataFrame(), pd.DataFrame(), (folds,), raw=raw), Nested(within, inner), table
 
 
 def test_the_distribution_of_a_fold_does_not_depend_on_what_was_observed_in_it(tmp_path):

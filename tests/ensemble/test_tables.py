@@ -147,6 +147,19 @@ def test_missing_predictions_are_missing_results_but_for_learners_without_weight
     assert np.isnan(tables.draw(predictions, u, weights)[4, 1])
 
 
+@BOTH
+@pytest.mark.parametrize("y", [-1.0, 0.0, 7.3, 60.0, 100.0, 101.0])
+def test_a_draw_with_a_probability_is_both_to_the_bit(kind, y):
+    tables = TABLES[kind]
+    predictions, u, weights = drawn(40, 5)
+    predictions[2, :, 1] = np.nan
+    values, chance = tables.draw_with_cdf(predictions, u, y, weights)
+    np.testing.assert_array_equal(values, tables.draw(predictions, u, weights))
+    plain = tables.cdf(predictions.reshape(-1, 4).astype(float), y).reshape(u.shape)
+    assert chance.dtype == np.float32
+    np.testing.assert_array_equal(chance, plain.astype(np.float32))
+
+
 def test_what_does_not_go_together_is_refused():
     tables = TABLES["copula"]
     predictions, u, weights = drawn(4, 3)
@@ -158,5 +171,7 @@ def test_what_does_not_go_together_is_refused():
         tables.draw(predictions, u, weights[:2])
     with pytest.raises(PermagridError, match="not shares that sum to 1"):
         tables.draw(predictions, u, 2.0 * weights)
+    with pytest.raises(PermagridError, match="asked for is missing"):
+        tables.draw_with_cdf(predictions, u, np.nan, weights)
     with pytest.raises(PermagridError, match="of 4 learners"):
         tables.mean(predictions[:, 0, :2])

@@ -9,9 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from permagrid.errors import PermagridError
-from permagrid.inventory import ALL, ELSEWHERE, IceStorage, MemberTotals, summarise, total_records, water
+from permagrid.inventory import (
+    ALL,
+    ELSEWHERE,
+    IceStorage,
+    MemberTotals,
+    add_zones,
+    summarise,
+    total_records,
+    water,
+)
 from permagrid.inventory.correlated import ErrorSums
-from permagrid.inventory.exact import ExactSums
+from permagrid.inventory.exact import ExactSums, add_by_code
 
 NUMBERS = st.floats(-1e60, 1e60, allow_subnormal=True)
 
@@ -77,6 +86,33 @@ def test_totals_have_the_same_bits_for_any_blocks_order_and_workers(shuffle, siz
         np.testing.assert_array_equal(joined.of(name), whole.of(name))
         assert joined.area(name) == whole.area(name)
         assert joined.cells(name) == whole.cells(name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40))
+def test_areas_of_all_zones_at_once_are_those_of_each_by_itself(seed, count):
+    draw = np.random.default_rng(seed)
+    codes = draw.choice(np.array([0, 1, 2, 255], dtype=np.uint8), (count, 4))
+    areas, region = draw.uniform(0.0, 1e9, count), draw.integers(-1, 2, count)
+    together = [MemberTotals(["north", "south"], 4) for _ in range(3)]
+    for part in (slice(0, count // 2), slice(count // 2, None)):
+        add_zones(together, codes[part], areas[part], region=region[part], factor=1e-6)
+    for code, totals in enumerate(together):
+        alone = MemberTotals(["north", "south"], 4)
+        alone.add((codes == code).astype(np.float32), areas, region=region, factor=1e-6)
+        assert totals.plain() == alone.plain()
+
+
+def test_zones_that_do_not_fit_are_refused():
+    codes, areas = np.zeros((3, 2), dtype=np.uint8), np.ones(3)
+    with pytest.raises(PermagridError, match="same regions and members"):
+        add_zones([MemberTotals([], 2), MemberTotals(["north"], 2)], codes, areas)
+    with pytest.raises(PermagridError, match="do not fit 2 areas and 2 members"):
+        add_zones([MemberTotals([], 2)], codes, areas[:2])
+    with pytest.raises(PermagridError, match="negative or missing"):
+        add_zones([MemberTotals([], 2)], codes, -areas)
+    with pytest.raises(PermagridError, match="weight of row 1"):
+        add_by_code([ExactSums(1, 2)], codes, np.array([1.0, np.inf, 1.0]))
 
 
 @settings(max_examples=20, deadline=None)

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from permagrid.errors import PermagridError
 from permagrid.learners import build_learner
 from permagrid.learners.resampled import resampled
+from permagrid.learners.resampled_rows import kernel_members
 
 NAMES = ("air", "snow", "slope", "soil")
 CLASSES = ("soil",)
@@ -36,6 +37,26 @@ def fitted(name, task, rows, target, *, weights=None, encoding=None, classes=CLA
 
 def says(model, rows, task):
     return model.predict(rows) if task == "value" else model.predict_proba(rows)[:, 1]
+
+
+@pytest.mark.parametrize("gamma", [1e-3, 0.03, 1.0])
+def test_sums_of_wide_kernels_are_exact_enough_in_single_precision(gamma):
+    random = np.random.default_rng(0)
+    rows, vectors = random.normal(size=(20, 12)), random.normal(size=(700, 12))
+    coefficients = random.choice([-9.0, -3.0, 0.0, 3.0, 9.0], (700, 5))
+    coefficients[-1] -= coefficients.sum(axis=0)
+    found = kernel_members(
+        rows.astype(np.float32),
+        np.ascontiguousarray(vectors.T, dtype=np.float32),
+        np.float32(gamma),
+        coefficients.astype(np.float32),
+        np.arange(5.0),
+        coefficients.sum(axis=0),
+    )
+    near = np.exp(-gamma * ((rows[:, np.newaxis] - vectors) ** 2).sum(axis=2))
+    assert (
+        np.abs(found - (near @ coefficients + np.arange(5.0))).max() < 3e-8 * np.abs(coefficients).sum() / 5
+    )
 
 
 QUICK = {

@@ -25,7 +25,7 @@ def shares_kept(predictions: Float, observed: Float, weights: Float, parts: NDAr
     predictions
         Out-of-fold predictions, shape ``(n, K)``.
     observed, weights, parts
-        What was observed, how often each row counts, and the part of each, such as its block; shape ``(n,)``.
+        What was observed, how often each row counts, and the part of each, such as its fold; shape ``(n,)``.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def keep_what_holds(
     predictions, observed, row_weights
         The rows, as in `permagrid.ensemble.fit_copula_mixture`.
     parts
-        Part of each row, such as its block, shape ``(n,)``.
+        Part of each row, such as the fold that predicted it, shape ``(n,)``.
 
     Raises
     ------

@@ -27,6 +27,10 @@ _SALT = 0x6669656C
 _STEPS = np.array([0.8191725133961645, 0.6710436067037893, 0.5497004779019703])
 """Powers of 1 / g, where g**4 = g + 1: their multiples fill a cube evenly."""
 _AT_A_TIME = 1024
+_TOGETHER = 32
+"""Places whose sums are added up side by side."""
+_WAVES_AT_ONCE = 64
+"""A multiple of eight, as many as are added in one pass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,18 +203,26 @@ def _sine(turns: np.float32) -> np.float32:
 def _add_waves(points: Float, waves: Float, amplitudes: Float32, out: Float32) -> None:
     count = len(waves)
     across, along, up = waves[:, 0].copy(), waves[:, 1].copy(), waves[:, 2].copy()
-    told = np.empty(2 * count, dtype=np.float32)
-    places = np.arange(2 * count)
-    for row in range(len(points)):
-        x, y, z = points[row, 0], points[row, 1], points[row, 2]
-        for wave in range(count):
-            turns = x * across[wave] + y * along[wave] + z * up[wave]
-            # What is left of whole turns is exact enough for single precision.
-            left = np.float32(turns - np.rint(turns))
-            size = abs(left)
-            told[wave] = _sine(_QUARTER - size)
-            told[count + wave] = np.copysign(_sine(_QUARTER - abs(size - _QUARTER)), left)
-        add_rows(out[row], told, places, 2 * count, amplitudes)
+    told = np.empty((_TOGETHER, 2 * count), dtype=np.float32)
+    places = np.arange(_WAVES_AT_ONCE)
+    for first in range(0, len(points), _TOGETHER):
+        some = min(_TOGETHER, len(points) - first)
+        for row in range(some):
+            x, y, z = points[first + row, 0], points[first + row, 1], points[first + row, 2]
+            for wave in range(count):
+                turns = x * across[wave] + y * along[wave] + z * up[wave]
+                # What is left of whole turns is exact enough for single precision.
+                left = np.float32(turns - np.rint(turns))
+                size = abs(left)
+                told[row, wave] = _sine(_QUARTER - size)
+                told[row, count + wave] = np.copysign(_sine(_QUARTER - abs(size - _QUARTER)), left)
+        # Amplitudes of some waves stay near while all these places need them.
+        for start in range(0, 2 * count, _WAVES_AT_ONCE):
+            stop = min(start + _WAVES_AT_ONCE, 2 * count)
+            for row in range(some):
+                add_rows(
+                    out[first + row], told[row, start:stop], places, stop - start, amplitudes[start:stop]
+                )
 
 
 _GOLDEN, _OTHER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from permagrid.ensemble.look_ups import draw_all, mix_cdf, mix_means, mix_quantiles
 from permagrid.ensemble.mixture import checked_levels, checked_predictions, checked_y
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
 
 Float32 = NDArray[np.float32]
-Whole = NDArray[np.int64]
 
 _STEPS = 4096
 """Steps of equal width, over a learner's predictions, by which its row is looked up."""
@@ -46,9 +45,10 @@ class MixtureTables:
     y: Float
     """Values at which the distributions are known, rising, shape ``(Y,)``."""
     cdfs: Float32
-    """Shape ``(K, R + 2, Y)``: R rows of predictions, then that of the atom below and that above."""
+    """Shape ``(K, Y, R + 2)``: R predictions, then the atom below and that above; what is mixed lies side by
+    side."""
     means: Float
-    """Of the rows of `cdfs`, shape ``(K, R + 2)``."""
+    """Of the predictions of `cdfs`, shape ``(K, R + 2)``."""
     places: Float32
     """Row of each of the steps over a learner's predictions, shape ``(K, steps)``."""
     frames: Float
@@ -81,8 +81,8 @@ class MixtureTables:
             column lacks of 1 is at `upper`.
         """
         rows = len(sheets[0].at)
-        cdfs = np.empty((len(sheets), rows + 2, len(y)), dtype=np.float32)
-        means = np.empty(cdfs.shape[:2])
+        cdfs = np.empty((len(sheets), len(y), rows + 2), dtype=np.float32)
+        means = np.empty((len(sheets), rows + 2))
         places = np.empty((len(sheets), _STEPS), dtype=np.float32)
         frames = np.full((len(sheets), 4), np.nan)
         for k, sheet in enumerate(sheets):
@@ -91,7 +91,7 @@ class MixtureTables:
             stacked = np.concatenate([sheet.cdf, below[1][None, :], above[1][None, :]])
             # Rounding must not make a distribution fall.
             rising = np.maximum.accumulate(np.clip(stacked, 0.0, 1.0), axis=1)
-            cdfs[k], means[k] = rising, _means(rising, y)
+            cdfs[k], means[k] = rising.T, _means(rising, y)
             steps = np.linspace(sheet.at[0], sheet.at[-1], _STEPS)
             places[k] = np.interp(steps, sheet.at, np.arange(rows))
             width = sheet.at[-1] - sheet.at[0]
@@ -103,14 +103,14 @@ class MixtureTables:
     def mean(self, predictions: ArrayLike) -> Float:
         """Return the mean of the distribution, shape ``(n,)``."""
         columns = self._columns(predictions)
-        found = _mix_means(columns, self.weights, self.means, self.places, self.frames)
+        found = mix_means(columns, self.weights, self.means, self.places, self.frames)
         return np.asarray(np.clip(found, self.y[0], self.y[-1]))
 
     def cdf(self, predictions: ArrayLike, y: ArrayLike) -> Float:
         """Return the probability of `y` or less, `y` being one number or one of each row."""
         columns = self._columns(predictions)
         values = checked_y(y, len(columns)).astype(float)
-        found = _mix_cdf(columns, values, self.weights, self.y, self.cdfs, self.places, self.frames)
+        found = mix_cdf(columns, values, self.weights, self.y, self.cdfs, self.places, self.frames)
         full = (values >= self.upper) & ~np.isnan(found)
         return np.where(full, 1.0, found)
 
@@ -119,7 +119,7 @@ class MixtureTables:
         asked = np.atleast_1d(checked_levels(levels)).astype(float)
         columns = self._columns(predictions)
         return np.asarray(
-            _mix_quantiles(columns, asked, self.weights, self.y, self.cdfs, self.places, self.frames)
+            mix_quantiles(columns, asked, self.weights, self.y, self.cdfs, self.places, self.frames)
         )
 
     def draw(
@@ -146,6 +146,44 @@ class MixtureTables:
         PermagridError
             If shapes do not go together.
         """
+        return self._drawn(predictions, u, weights, -1)[0]
+
+    def draw_with_cdf(
+        self,
+        predictions: Float32,
+        u: NDArray[np.floating],
+        y: float,
+        weights: ArrayLike | None = None,
+    ) -> tuple[Float32, Float32]:
+        """Return what `draw` does, and what `cdf` says at `y` of the predictions of each member.
+
+        Learners of each member have their own weights in the draw, and those of the mixture in the
+        probability. It takes little more than the draw, as rows are looked up once.
+
+        Raises
+        ------
+        PermagridError
+            If shapes do not go together, or `y` is missing.
+        """
+        value = float(checked_y(y, 1)[0])
+        if np.isnan(value):
+            raise PermagridError("draws: the value at which a probability is asked for is missing")
+        last = len(self.y) - 1
+        column = min(max(int(np.searchsorted(self.y, value, side="right")) - 1, 0), last - 1)
+        part = (value - self.y[column]) / (self.y[column + 1] - self.y[column])
+        drawn, told = self._drawn(predictions, u, weights, column, part)
+        if value < self.y[0] or value > self.y[last] or value >= self.upper:
+            told[~np.isnan(told)] = 0.0 if value < self.y[0] and value < self.upper else 1.0
+        return drawn, told
+
+    def _drawn(
+        self,
+        predictions: Float32,
+        u: NDArray[np.floating],
+        weights: ArrayLike | None,
+        column: int,
+        part: float = 0.0,
+    ) -> tuple[Float32, Float32]:
         learners = len(self.weights)
         given = np.ascontiguousarray(predictions, dtype=np.float32)
         if given.ndim != 3 or given.shape[2] != learners or np.shape(u) != given.shape[:2]:
@@ -160,10 +198,11 @@ class MixtureTables:
             raise PermagridError(f"draws: weights have the shape {each.shape}; needed is {given.shape[1:]}")
         if not np.all(each >= 0.0) or not np.allclose(each.sum(axis=1), 1.0, atol=1e-6):
             raise PermagridError("draws: the weights of a member are not shares that sum to 1")
-        levels = np.ascontiguousarray(u, dtype=np.float64)
-        return np.asarray(
-            _draw(given, levels, np.ascontiguousarray(each), self.y, self.cdfs, self.places, self.frames)
-        )
+        shares = np.ascontiguousarray(np.concatenate([each, self.weights[None, :]]))
+        out = np.empty((2 if column >= 0 else 1, *given.shape[:2]), dtype=np.float32)
+        tables = self.y, self.cdfs, self.places, self.frames
+        draw_all(given, np.ascontiguousarray(u), shares, tables, (column, part), out)
+        return out[0], out[-1]
 
     def _columns(self, predictions: ArrayLike) -> Float:
         return np.ascontiguousarray(checked_predictions(predictions, len(self.weights)))
@@ -175,156 +214,3 @@ def _means(cdf: Float, y: Float) -> Float:
     for column in range(len(y) - 1):
         total = total - 0.5 * (cdf[:, column] + cdf[:, column + 1]) * (y[column + 1] - y[column])
     return total
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _find_rows(
-    predictions: Float, weights: Float, places: Float32, frames: Float, rows: int, at: Whole, parts: Float
-) -> int:
-    """Set, for each learner with a weight, its row and the parts that this and the next one make up.
-
-    Returns how many learners these are, or -1 where a prediction is missing.
-    """
-    many, last = 0, places.shape[1] - 1
-    for k in range(len(weights)):
-        if weights[k] == 0.0:
-            continue
-        here = np.float64(predictions[k])
-        if np.isnan(here):
-            return -1
-        row, part = 0, 1.0
-        if here <= frames[k, 2]:
-            row = rows - 1
-        elif here >= frames[k, 3]:
-            row = rows
-        else:
-            step = min(max((here - frames[k, 0]) * frames[k, 1], 0.0), np.float64(last))
-            before = min(int(step), last - 1)
-            low = np.float64(places[k, before])
-            place = low + (step - before) * (np.float64(places[k, before + 1]) - low)
-            row = min(int(place), rows - 2)
-            part = place - row
-        at[many] = k * (rows + 2) + row
-        parts[many, 0], parts[many, 1] = weights[k] * (1.0 - part), weights[k] * part
-        many += 1
-    return many
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _cdf_at(column: int, cdfs: Float32, many: int, at: Whole, parts: Float) -> float:
-    # Products and sums of what rises, rounded, still rise.
-    total = 0.0
-    for j in range(many):
-        total += parts[j, 0] * cdfs[at[j], column] + parts[j, 1] * cdfs[at[j] + 1, column]
-    return min(total, 1.0)
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _quantile(level: float, y: Float, cdfs: Float32, many: int, at: Whole, parts: Float) -> float:
-    left, right = 0, len(y) - 1
-    at_left = _cdf_at(left, cdfs, many, at, parts)
-    if level <= at_left:
-        return float(y[left])
-    at_right = _cdf_at(right, cdfs, many, at, parts)
-    if level > at_right:
-        return float(y[right])
-    while right - left > 1:
-        middle = (left + right) // 2
-        here = _cdf_at(middle, cdfs, many, at, parts)
-        if here < level:
-            left, at_left = middle, here
-        else:
-            right, at_right = middle, here
-    return float(y[left] + (level - at_left) / (at_right - at_left) * (y[right] - y[left]))
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _draw(
-    predictions: Float32,
-    levels: Float,
-    weights: Float,
-    y: Float,
-    cdfs: Float32,
-    places: Float32,
-    frames: Float,
-) -> Float32:
-    n, members, learners = predictions.shape
-    at, parts = np.zeros(learners, dtype=np.int64), np.zeros((learners, 2))
-    out = np.empty((n, members), dtype=np.float32)
-    rows, flat = cdfs.shape[1] - 2, cdfs.reshape(-1, cdfs.shape[2])
-    for i in range(n):
-        for m in range(members):
-            many = _find_rows(predictions[i, m], weights[m], places, frames, rows, at, parts)
-            if many > 0 and not np.isnan(levels[i, m]):
-                out[i, m] = _quantile(levels[i, m], y, flat, many, at, parts)
-            else:
-                out[i, m] = np.nan
-    return out
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mix_quantiles(
-    predictions: Float,
-    levels: Float,
-    weights: Float,
-    y: Float,
-    cdfs: Float32,
-    places: Float32,
-    frames: Float,
-) -> Float:
-    n, learners = predictions.shape
-    at, parts = np.zeros(learners, dtype=np.int64), np.zeros((learners, 2))
-    out = np.empty((n, len(levels)))
-    rows, flat = cdfs.shape[1] - 2, cdfs.reshape(-1, cdfs.shape[2])
-    for i in range(n):
-        many = _find_rows(predictions[i], weights, places, frames, rows, at, parts)
-        for j in range(len(levels)):
-            out[i, j] = _quantile(levels[j], y, flat, many, at, parts) if many > 0 else np.nan
-    return out
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mix_means(predictions: Float, weights: Float, means: Float, places: Float32, frames: Float) -> Float:
-    n, learners = predictions.shape
-    at, parts = np.zeros(learners, dtype=np.int64), np.zeros((learners, 2))
-    out = np.full(n, np.nan)
-    rows, flat = means.shape[1] - 2, means.reshape(-1)
-    for i in range(n):
-        many = _find_rows(predictions[i], weights, places, frames, rows, at, parts)
-        if many > 0:
-            total = 0.0
-            for j in range(many):
-                total += parts[j, 0] * flat[at[j]] + parts[j, 1] * flat[at[j] + 1]
-            out[i] = total
-    return out
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mix_cdf(
-    predictions: Float,
-    values: Float,
-    weights: Float,
-    y: Float,
-    cdfs: Float32,
-    places: Float32,
-    frames: Float,
-) -> Float:
-    n, learners = predictions.shape
-    at, parts = np.zeros(learners, dtype=np.int64), np.zeros((learners, 2))
-    out = np.full(n, np.nan)
-    rows, flat, last = cdfs.shape[1] - 2, cdfs.reshape(-1, cdfs.shape[2]), len(y) - 1
-    for i in range(n):
-        many = _find_rows(predictions[i], weights, places, frames, rows, at, parts)
-        if many < 1 or np.isnan(values[i]):
-            continue
-        if values[i] < y[0]:
-            out[i] = 0.0
-        elif values[i] > y[last]:
-            out[i] = 1.0
-        else:
-            column = min(np.searchsorted(y, values[i], side="right") - 1, last - 1)
-            low = _cdf_at(column, flat, many, at, parts)
-            high = _cdf_at(column + 1, flat, many, at, parts)
-            part = (values[i] - y[column]) / (y[column + 1] - y[column])
-            out[i] = min(low + part * (high - low), high)
-    return out

@@ -12,7 +12,17 @@ from permagrid.inventory.presence import ZONES, AreaMatch, PresenceTotals, zone_
 from permagrid.inventory.records import change_records, total_records, zone_records
 from permagrid.inventory.regions import Regions
 from permagrid.inventory.sample_areas import stratified_areas
-from permagrid.inventory.totals import ALL, ELSEWHERE, KM2, IceStorage, MemberTotals, Range, summarise, water
+from permagrid.inventory.totals import (
+    ALL,
+    ELSEWHERE,
+    KM2,
+    IceStorage,
+    MemberTotals,
+    Range,
+    add_zones,
+    summarise,
+    water,
+)
 from permagrid.inventory.trend import Trend, mann_kendall
 
 __all__ = [
@@ -30,6 +40,7 @@ __all__ = [
     "Range",
     "Regions",
     "Trend",
+    "add_zones",
     "cell_areas",
     "cell_change",
     "change_records",

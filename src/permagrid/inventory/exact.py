@@ -83,9 +83,7 @@ class ExactSums:
         rows = np.zeros(count, dtype=np.int64) if row is None else np.ascontiguousarray(row, dtype=np.int64)
         factors = np.ones((count, 1)) if weights is None else np.asarray(weights, dtype=float)
         factors = np.ascontiguousarray(factors.reshape(count, -1))
-        if self._added + count >= _FULL:
-            self._carry()
-        self._added += count
+        self._expect(count)
         bad = _accumulate(terms, factors, rows, self._digits)
         if bad >= 0:
             raise PermagridError(
@@ -146,6 +144,16 @@ class ExactSums:
         out._added = 1
         return out
 
+    def _expect(self, count: int) -> None:
+        """Make room for more terms."""
+        if self._added + count >= _FULL:
+            self._carry()
+        self._added += count
+
+    def _take(self, digits: _Index, count: int) -> None:
+        self._expect(count)
+        self._digits += digits
+
     def _carry(self) -> None:
         """Bring all digits but the last to 0 to 2**32 - 1."""
         for place in range(_DIGITS - 1):
@@ -155,10 +163,72 @@ class ExactSums:
         self._added = 1
 
 
+def add_by_code(
+    sums: Sequence[ExactSums],
+    codes: NDArray[np.uint8],
+    weights: Float,
+    row: NDArray[np.integer] | None = None,
+) -> None:
+    """Add to the sums of each code the weights of what has it: all of them in one pass.
+
+    The same as `ExactSums.add` of 1 where the code is that of the sums, and of 0 elsewhere.
+
+    Parameters
+    ----------
+    sums
+        Of code 0, 1 and so on, all of one shape.
+    codes
+        Shape ``(n, columns)``; a code that no sums have counts nothing.
+    weights, row
+        As in `ExactSums.add`, shape ``(n,)``.
+
+    Raises
+    ------
+    PermagridError
+        If a weight is not finite, or 1e75 or more.
+
+    Examples
+    --------
+    >>> sums = [ExactSums(1, 2), ExactSums(1, 2)]
+    >>> add_by_code(sums, np.array([[0, 1], [1, 1]], dtype=np.uint8), np.array([2.0, 3.0]))
+    >>> [each.values().tolist() for each in sums]
+    [[[2.0, 0.0]], [[3.0, 5.0]]]
+    """
+    count = len(codes)
+    rows = np.zeros(count, dtype=np.int64) if row is None else np.ascontiguousarray(row, dtype=np.int64)
+    digits = np.zeros((len(sums), *sums[0].shape, _DIGITS), dtype=np.int64)
+    bad = _accumulate_codes(
+        np.ascontiguousarray(codes), np.ascontiguousarray(weights, dtype=float), rows, digits
+    )
+    if bad >= 0:
+        raise PermagridError(f"a sum cannot take the weight of row {bad}: it is not finite, or 1e75 or more")
+    for each, more in zip(sums, digits, strict=True):
+        each._take(more, count)
+
+
 def rounded(numbers: Sequence[Sequence[int]]) -> Float:
     """Return integers in units of 2**-320 as the nearest floating-point numbers."""
     unit = 1 << -_LOWEST
     return np.array([[number / unit for number in row] for row in numbers], dtype=float)
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _parts(bits: int) -> tuple[Any, Any, Any, Any]:
+    """Return the digit at which a number begins, and what it adds to this one and the two after it."""
+    exponent = (bits >> 52) & 0x7FF
+    # What lies below the last bit is cut off, and so are all numbers without a leading bit.
+    place = exponent - 1075 - _LOWEST
+    mantissa = (bits & 0xFFFFFFFFFFFFF) | (np.int64(exponent > 0) << 52)
+    if place < 0:
+        mantissa = mantissa >> min(-place, 63)
+        place = 0
+    sign = np.int64(-1) if bits < 0 else np.int64(1)
+    digit, shift = place >> 5, place & 31
+    low = np.uint64(mantissa & 0xFFFFFFFF) << np.uint64(shift)
+    high = np.uint64(mantissa >> 32) << np.uint64(shift)
+    middle = np.int64(low >> np.uint64(32)) + np.int64(high & np.uint64(0xFFFFFFFF))
+    ends = np.int64(low & np.uint64(0xFFFFFFFF)), np.int64(high >> np.uint64(32))
+    return digit, sign * ends[0], sign * middle, sign * ends[1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -173,19 +243,28 @@ def _accumulate(values: Float, factors: Float, rows: _Index, digits: _Index) -> 
             term[0] = np.float64(values[i, j]) * factors[i, 0 if alike else j]
             if not abs(term[0]) < _HIGHEST:
                 return i
-            exponent = (bits[0] >> 52) & 0x7FF
-            # What lies below the last bit is cut off, and so are all numbers without a leading bit.
-            place = exponent - 1075 - _LOWEST
-            mantissa = (bits[0] & 0xFFFFFFFFFFFFF) | (np.int64(exponent > 0) << 52)
-            if place < 0:
-                mantissa = mantissa >> min(-place, 63)
-                place = 0
-            sign = np.int64(-1) if bits[0] < 0 else np.int64(1)
-            digit, shift = place >> 5, place & 31
-            low = np.uint64(mantissa & 0xFFFFFFFF) << np.uint64(shift)
-            high = np.uint64(mantissa >> 32) << np.uint64(shift)
-            middle = np.int64(low >> np.uint64(32)) + np.int64(high & np.uint64(0xFFFFFFFF))
-            sums[j, digit] += sign * np.int64(low & np.uint64(0xFFFFFFFF))
-            sums[j, digit + 1] += sign * middle
-            sums[j, digit + 2] += sign * np.int64(high >> np.uint64(32))
+            digit, low, middle, high = _parts(bits[0])
+            sums[j, digit] += low
+            sums[j, digit + 1] += middle
+            sums[j, digit + 2] += high
+    return -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _accumulate_codes(codes: NDArray[np.uint8], weights: Float, rows: _Index, digits: _Index) -> int:
+    """Add the weights and return -1, or the row of the first that cannot be added."""
+    term = np.empty(1)
+    bits = term.view(np.int64)
+    for i in range(len(codes)):
+        term[0] = weights[i]
+        if not abs(term[0]) < _HIGHEST:
+            return i
+        digit, low, middle, high = _parts(bits[0])
+        row = rows[i]
+        for j in range(codes.shape[1]):
+            code = np.int64(codes[i, j])
+            if code < len(digits):
+                digits[code, row, j, digit] += low
+                digits[code, row, j, digit + 1] += middle
+                digits[code, row, j, digit + 2] += high
     return -1

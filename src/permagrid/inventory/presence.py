@@ -63,9 +63,13 @@ def zone_codes(probability: NDArray[np.floating[Any]], *, lowest: float = LOWEST
     # In its own precision: a float32 of 0.9 is not below 0.9.
     edges = np.array([lowest, *ZONE_EDGES], dtype=values.dtype)
     lost = np.isnan(values)
-    _check(values[~lost])
-    codes = np.searchsorted(edges, np.where(lost, 0.0, values), side="right")
-    return np.where(lost, NO_ZONE, codes).astype(np.uint8)
+    if not ((values >= 0.0) & (values <= 1.0) | lost).all():
+        _check(values[~lost])
+    codes = np.zeros(values.shape, dtype=np.uint8)
+    for edge in edges:
+        codes += values >= edge
+    codes[lost] = NO_ZONE
+    return codes
 
 
 class PresenceTotals:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from permagrid.errors import PermagridError, did_you_mean
 from permagrid.grid import Float
-from permagrid.inventory.exact import ExactSums, rounded
+from permagrid.inventory.exact import ExactSums, add_by_code, rounded
 
 ALL = "all"
 """Name of the whole map."""
@@ -258,6 +258,50 @@ class MemberTotals:
         out._sums, out._areas = sums, ExactSums.of(plain["areas"])
         out._cells = np.array(plain["cells"], dtype=np.int64)
         return out
+
+
+def add_zones(
+    totals: Sequence[MemberTotals],
+    codes: NDArray[np.uint8],
+    areas: Float,
+    *,
+    region: Index | None = None,
+    factor: float = 1.0,
+) -> None:
+    """Add the areas of zones to their totals, all zones in one pass.
+
+    The same as `MemberTotals.add` of 1 where a member has the zone and 0 elsewhere, zone by zone.
+
+    Parameters
+    ----------
+    totals
+        Of zone 0, 1 and so on.
+    codes
+        Zone of each cell and member, shape ``(n, members)``; a code without totals counts nothing.
+    areas, region, factor
+        As in `MemberTotals.add`.
+
+    Raises
+    ------
+    PermagridError
+        If shapes do not fit, the totals are of other members or regions than each other, an area is
+        negative, or there is no such region.
+    """
+    first, areas = totals[0], np.asarray(areas, dtype=float)
+    if any(each.regions != first.regions or each.members != first.members for each in totals):
+        raise PermagridError("totals: those of zones must be of the same regions and members")
+    if areas.ndim != 1 or codes.shape != (len(areas), first.members):
+        raise PermagridError(
+            f"totals: zones of shape {codes.shape} do not fit {areas.size} areas and {first.members} members"
+        )
+    if not (areas >= 0.0).all():
+        raise PermagridError("totals: an area is negative or missing")
+    row = region_rows(region, len(areas), len(first.regions))
+    add_by_code([each._sums for each in totals], codes, areas * factor, row)
+    cells = np.bincount(row, minlength=len(first._cells))
+    for each in totals:
+        each._areas.add(areas[:, np.newaxis], None, row)
+        each._cells += cells
 
 
 def row_of(name: str, regions: tuple[str, ...]) -> int:

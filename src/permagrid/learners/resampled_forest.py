@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.class_weight import compute_sample_weight
 
 from permagrid.errors import PermagridError
-from permagrid.learners.resampled_rows import Float, Float32, add_rows
+from permagrid.learners.resampled_rows import Float, Float32
 from permagrid.learners.resampled_task import Said, Task
 from permagrid.learners.resampled_trees import MISSING_LEFT, Int32, Nodes, Trees, trees_of
 
@@ -34,7 +34,7 @@ class _Weighed:
     There are no leaf values of members: they would take leaves x members numbers, some gigabytes of a forest
     grown to the end, and be read from slow memory. Instead the weights that a forest gives its training rows
     (Meinshausen 2006) are added up for a row, tree by tree; only those that are not 0, some hundred of them,
-    meet the members. This takes twice training rows x members numbers, whatever the number of trees.
+    meet the members. This takes training rows x members numbers, whatever the number of trees.
     """
 
     trees: Trees
@@ -44,8 +44,8 @@ class _Weighed:
     """Training rows, leaf by leaf."""
     share: Float32
     """Their weights in the prediction of the forest."""
-    table: Float32
-    """Of each training row weight times target and weight, for all members, shape ``(n, 2 * members)``."""
+    drawn: Float32
+    """How often each training row is drawn by each member, shape ``(n, members)``."""
     target: Float
     """Of the training rows; of classes 0 and 1."""
     besides: Float
@@ -54,11 +54,11 @@ class _Weighed:
 
     def predict(self, rows: Float) -> Float32:
         """Return predictions, shape ``(n, members)``."""
-        out = np.empty((len(rows), self.table.shape[1] // 2), dtype=np.float32)
+        out = np.empty((len(rows), self.drawn.shape[1]), dtype=np.float32)
         for start in range(0, len(rows), _AT_A_TIME):
-            leaves = self.trees.leaves(rows[start : start + _AT_A_TIME])
+            leaves = np.ascontiguousarray(self.trees.leaves(rows[start : start + _AT_A_TIME]).T)
             part = out[start : start + _AT_A_TIME]
-            _weigh(leaves, self.starts, self.inside, self.share, self.table, self.target, self.besides, part)
+            _weigh(leaves, self.starts, self.inside, self.share, self.drawn, self.target, self.besides, part)
             if self.is_class:
                 np.clip(part, 0.0, 1.0, out=part)
         return out
@@ -98,13 +98,12 @@ def forest_members(estimator: Any, task: Task) -> Said | None:
         besides[trees.first[number] : trees.first[number + 1]] = more
     # Directions hold values of leaves back; what else differs is rounding.
     besides[np.abs(besides) * len(grown) <= _SAME * max(float(np.abs(values).max()), 1e-300)] = 0.0
-    table = np.hstack([task.weights * values[:, np.newaxis], task.weights]).astype(np.float32)
     weighed = _Weighed(
         trees,
         np.concatenate(starts),
         np.concatenate(inside).astype(np.int32),
         np.concatenate(share).astype(np.float32),
-        table,
+        task.weights.astype(np.float32),
         values,
         besides,
         task.is_class,
@@ -162,20 +161,21 @@ def _weigh(
     starts: NDArray[np.int64],
     inside: Int32,
     share: Float32,
-    table: Float32,
+    drawn: Float32,
     target: Float,
     besides: Float,
     out: Float32,
 ) -> None:
+    """Set predictions of rows of which the leaves are given, shape ``(n, trees)``."""
     members = out.shape[1]
     whole = np.zeros(len(target))
     touched = np.empty(len(target), dtype=np.int64)
-    weights = np.empty(len(target), dtype=np.float32)
-    sums = np.empty(2 * members, dtype=np.float32)
+    weights, terms = np.empty(len(target), dtype=np.float32), np.empty(len(target), dtype=np.float32)
+    above, below = np.empty(members, dtype=np.float32), np.empty(members, dtype=np.float32)
     for row in range(len(out)):
         count, more, plain = 0, 0.0, 0.0
-        for tree in range(len(leaves)):
-            leaf = leaves[tree, row]
+        for tree in range(leaves.shape[1]):
+            leaf = leaves[row, tree]
             more += besides[leaf]
             for at in range(starts[leaf], starts[leaf + 1]):
                 one = inside[at]
@@ -185,12 +185,49 @@ def _weigh(
                 whole[one] += share[at]
         for at in range(count):
             one = touched[at]
-            plain += whole[one] * target[one]
-            weights[at] = np.float32(whole[one])
+            term = whole[one] * target[one]
+            plain += term
+            weights[at], terms[at] = np.float32(whole[one]), np.float32(term)
             whole[one] = 0.0
-        sums[:] = 0.0
-        add_rows(sums, weights, touched, count, table)
+        _add_both(above, below, terms, weights, touched, count, drawn)
         for member in range(members):
-            divisor = sums[members + member]
-            said = sums[member] / divisor if divisor > 0.0 else plain
+            divisor = below[member]
+            said = above[member] / divisor if divisor > 0.0 else plain
             out[row, member] = said + more
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add_both(
+    above: Float32,
+    below: Float32,
+    terms: Float32,
+    weights: Float32,
+    places: NDArray[np.int64],
+    count: int,
+    table: Float32,
+) -> None:
+    """Set two sums of rows of a table, each in the order of `places`; rows are read once for both."""
+    members = len(above)
+    above[:] = 0.0
+    below[:] = 0.0
+    at = 0
+    while at + 4 <= count:
+        a, b, c, d = terms[at], terms[at + 1], terms[at + 2], terms[at + 3]
+        e, f, g, h = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
+        ra, rb, rc, rd = (
+            table[places[at]],
+            table[places[at + 1]],
+            table[places[at + 2]],
+            table[places[at + 3]],
+        )
+        for member in range(members):
+            wa, wb, wc, wd = ra[member], rb[member], rc[member], rd[member]
+            above[member] = above[member] + a * wa + b * wb + c * wc + d * wd
+            below[member] = below[member] + e * wa + f * wb + g * wc + h * wd
+        at += 4
+    while at < count:
+        term, weight, row = terms[at], weights[at], table[places[at]]
+        for member in range(members):
+            above[member] += term * row[member]
+            below[member] += weight * row[member]
+        at += 1

@@ -16,6 +16,11 @@ _SMALLEST = np.float32(-87.0)
 _C2, _C3, _C4 = np.float32(0.5), np.float32(1.0 / 6.0), np.float32(1.0 / 24.0)
 _C5, _C6, _C7 = np.float32(1.0 / 120.0), np.float32(1.0 / 720.0), np.float32(1.0 / 5040.0)
 _ONE = np.float32(1.0)
+_AT_ONCE = 64
+"""Rows that are added up in single precision before their sum goes into double precision."""
+_EVERY = 16
+_TOGETHER = 32
+"""Rows whose sums are added up side by side."""
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -47,9 +52,18 @@ def exponentials(values: Float32, bits: NDArray[np.int32], powers: Float32) -> N
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def kernel_members(
-    rows: Float32, vectors: Float32, gamma: np.float32, coefficients: Float32, intercepts: Float32
+    rows: Float32,
+    vectors: Float32,
+    gamma: np.float32,
+    coefficients: Float32,
+    intercepts: Float,
+    totals: Float,
 ) -> Float32:
     """Return sums of exp(-gamma d**2) over training rows, for the coefficients of all members.
+
+    Wide kernels are all but alike, and what coefficients of either sign make of them is a small difference
+    of large sums. So what kernels have in common is taken from them and multiplied by the total of the
+    coefficients, and the rest is added up a part at a time.
 
     Parameters
     ----------
@@ -63,23 +77,58 @@ def kernel_members(
         Shape ``(m, members)``.
     intercepts
         Shape ``(members,)``.
+    totals
+        Of the coefficients, shape ``(members,)``.
     """
-    columns, many = vectors.shape
-    out = np.empty((len(rows), coefficients.shape[1]), dtype=np.float32)
-    near = np.empty(many, dtype=np.float32)
+    many, members = coefficients.shape
+    out = np.empty((len(rows), members), dtype=np.float32)
+    near = np.empty((_TOGETHER, many), dtype=np.float32)
     bits = np.empty(many, dtype=np.int32)
     powers = bits.view(np.float32)
-    places = np.arange(many)
-    for row in range(len(rows)):
-        near[:] = 0.0
-        for column in range(columns):
-            here, there = rows[row, column], vectors[column]
+    places = np.arange(_AT_ONCE)
+    part, whole = np.empty(members, dtype=np.float32), np.empty((_TOGETHER, members))
+    for first in range(0, len(rows), _TOGETHER):
+        count = min(_TOGETHER, len(rows) - first)
+        for row in range(count):
+            _distances(rows[first + row], vectors, -gamma, near[row])
+            exponentials(near[row], bits, powers)
+            common = _common(near[row])
             for centre in range(many):
-                apart = here - there[centre]
-                near[centre] += apart * apart
-        for centre in range(many):
-            near[centre] *= -gamma
-        exponentials(near, bits, powers)
-        out[row] = intercepts
-        add_rows(out[row], near, places, many, coefficients)
+                near[row, centre] -= common
+            for member in range(members):
+                whole[row, member] = intercepts[member] + common * totals[member]
+        # Coefficients of a part of the training rows stay near while all these rows need them.
+        for start in range(0, many, _AT_ONCE):
+            stop = min(start + _AT_ONCE, many)
+            for row in range(count):
+                part[:] = 0.0
+                add_rows(part, near[row, start:stop], places, stop - start, coefficients[start:stop])
+                for member in range(members):
+                    whole[row, member] += part[member]
+        for row in range(count):
+            for member in range(members):
+                out[first + row, member] = whole[row, member]
     return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _distances(row: Float32, vectors: Float32, factor: np.float32, near: Float32) -> None:
+    """Set squared distances of a row from all training rows, times a factor."""
+    near[:] = 0.0
+    for column in range(len(vectors)):
+        here, there = row[column], vectors[column]
+        for centre in range(len(near)):
+            apart = here - there[centre]
+            near[centre] += apart * apart
+    for centre in range(len(near)):
+        near[centre] *= factor
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _common(near: Float32) -> np.float32:
+    """Return about the mean of some numbers."""
+    total, count = np.float32(0.0), np.float32(0.0)
+    for at in range(0, len(near), _EVERY):
+        total += near[at]
+        count += _ONE
+    return total / max(count, _ONE)

@@ -1,7 +1,7 @@
 """Members of support vectors: solved anew for each, of one matrix of kernels that all of them share."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,16 @@ class _Kernels:
     single: bool
     """Whether sums are added up in single precision."""
 
+    @cached_property
+    def brief(self) -> Float32:
+        """Coefficients in single precision."""
+        return np.ascontiguousarray(self.coefficients, dtype=np.float32)
+
+    @cached_property
+    def totals(self) -> Float:
+        """Of these, for each member."""
+        return np.asarray(self.brief.sum(axis=0, dtype=float))
+
     def sums(self, rows: Float) -> Float:
         """Return sums, shape ``(n, members)``."""
         if not self.single:
@@ -53,8 +63,9 @@ class _Kernels:
             np.ascontiguousarray(rows, dtype=np.float32),
             np.ascontiguousarray(self.vectors.T, dtype=np.float32),
             np.float32(self.gamma),
-            np.ascontiguousarray(self.coefficients, dtype=np.float32),
-            self.intercepts.astype(np.float32),
+            self.brief,
+            self.intercepts,
+            self.totals,
         )
         return np.asarray(found, dtype=float)
 

@@ -144,10 +144,17 @@ def _descend(
         for start in range(0, whole, 16):
             for row in range(start, start + 16):
                 ends[row] = roots[tree]
-            for _ in range(depths[tree]):
+            level, moved = 0, True
+            while level < depths[tree] and moved:
                 for row in range(start, start + 16):
                     node = ends[row]
                     ends[row] = left[node] + np.int32(rows[row, feature[node]] > threshold[node])
+                level += 1
+                if level % 3 == 0:
+                    moved = False
+                    for row in range(start, start + 16):
+                        node = ends[row]
+                        moved |= left[node] != node
         for row in range(whole, len(rows)):
             node = roots[tree]
             while left[node] != node:

@@ -48,7 +48,7 @@ def mixture_part(mixture: Mapping[str, Any] | None) -> Part | None:
     said.append(
         "A copula says how the rank of an observation goes with that of a prediction; tau is Kendall's. A p "
         "near 0 says that no family fits well, the rows being taken to be independent of each other. Of what "
-        "a copula corrects in its learner, as much is kept as does good in blocks from which it was not "
+        "a copula corrects in its learner, as much is kept as does good in folds from which it was not "
         "learned: 0 leaves the prediction in the middle, 1 the copula's own mean."
     )
     named = [(words(str(one["name"])), float(one["weight"]), one) for one in learners]

@@ -77,7 +77,7 @@ def fit_mixture(
     observed
         Shape ``(n,)``.
     parts
-        Part of each row, such as its block, by which is judged how much of a copula's correction is kept.
+        Fold of each row, by which is judged how much of a copula's correction is kept.
     method
         As in the study if left out.
     """
@@ -167,7 +167,7 @@ def joined(
         done += len(scheme)
         advance(done, total)
     said, is_class = nested.said[MAP], study.target.kind == "class"
-    parts = nested.schemes[MAP].groups
+    parts = nested.parts(MAP)
     mixture = (
         fit_classes(said, observed) if is_class else fit_mixture(ensemble, study, said, observed, parts=parts)
     )
@@ -225,7 +225,7 @@ class _Scheme:
             "seed": self.study.seed,
             "observed": digest([value.hex() for value in self.observed.tolist()]),
             "said": [_array_digest(self.nested.said[name]) for name in names],
-            "parts": [_array_digest(self.nested.schemes[name].groups) for name in names],
+            "parts": [_array_digest(self.nested.parts(name)) for name in names],
             "outer": [
                 _array_digest(self.comparison.raw[label, self.scheme.name].values)
                 for label in self.ensemble.learners
@@ -245,7 +245,7 @@ class _Scheme:
         per_round = len(self.scheme) // self.scheme.repeats
         for number, (_, test) in enumerate(self.scheme.pairs):
             name = fold_name(self.scheme, number)
-            inner, parts = self.nested.said[name], self.nested.schemes[name].groups
+            inner, parts = self.nested.said[name], self.nested.parts(name)
             here = number // per_round
             outer = np.stack(
                 [

@@ -246,23 +246,17 @@ class MemberWalk:
         """Return what every member holds in some cells."""
         fitted, members = self._fitted, self._members
         plain = rows.astype(float)
-        said = np.stack(
-            [
-                members.resampled[number].predict(np.ascontiguousarray(plain[:, fitted.columns(number)]))
-                for number in range(len(fitted.learners))
-            ],
-            axis=2,
-        )
+        said = np.empty((len(rows), members.count, len(fitted.learners)), dtype=np.float32)
+        for number, made in enumerate(members.resampled):
+            said[:, :, number] = made.predict(np.ascontiguousarray(plain[:, fitted.columns(number)]))
         if self._tables is None:
             probability = _weighted(said, members.weights)
             return Worlds((uniform < probability).astype(np.float32), probability)
-        values = self._tables.draw(said, uniform, members.weights)
         inventory = self._study.inventory
         if inventory is None or inventory.permafrost is None:
-            return Worlds(values, None)
+            return Worlds(self._tables.draw(said, uniform, members.weights), None)
         threshold = inventory.permafrost.threshold
-        flat = said.reshape(-1, said.shape[2]).astype(float)
-        return Worlds(values, self._tables.cdf(flat, threshold).reshape(values.shape).astype(np.float32))
+        return Worlds(*self._tables.draw_with_cdf(said, uniform, threshold, members.weights))
 
     def _change(self, drawn: dict[str, tuple[NDArray[np.int_], Float32]], out: Float32) -> None:
         first, last = self._study.epoch_names[0], self._study.epoch_names[-1]

@@ -32,6 +32,13 @@ class Nested:
     schemes: Mapping[str, Folds]
     """The inner folds, by the same names."""
 
+    def parts(self, name: str) -> NDArray[np.int_]:
+        """Return the inner fold that tests each row, shape ``(n,)``; -1 where none does."""
+        found = np.full(len(self.said[name]), -1)
+        for number, (_, tested) in enumerate(self.schemes[name].rounds[0]):
+            found[tested] = number
+        return found
+
 
 def joined_parts(study: Study, ensemble: Ensemble) -> dict[str, LearnerPart]:
     """Return the learners that are joined, by label, in the order of the study's ensemble."""

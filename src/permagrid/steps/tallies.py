@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from permagrid.inventory import KM2, ZONES, ErrorSums, IceStorage, MemberTotals, zone_codes
+from permagrid.inventory import KM2, ZONES, ErrorSums, IceStorage, MemberTotals, add_zones, zone_codes
 from permagrid.study import Study
 
 Float = NDArray[np.float64]
@@ -94,9 +94,8 @@ class Tally:
             )
             if worlds.probability is not None:
                 codes = zone_codes(worlds.probability)
-                for code, name in enumerate(ZONES):
-                    held = (codes == code).astype(np.float32)
-                    self._count(name, epoch, held, areas, {"region": region, "factor": KM2}, bounds=False)
+                zones = [self._totals(name, epoch) for name in ZONES]
+                add_zones(zones, codes, areas, region=region, factor=KM2)
 
     def _count(
         self,
@@ -105,17 +104,19 @@ class Tally:
         values: Float32,
         areas: Float,
         more: Mapping[str, Any],
-        *,
-        bounds: bool = True,
     ) -> None:
         key = name, epoch
-        if key not in self.totals:
-            self.totals[key] = MemberTotals(self.regions, self.members)
-        self.totals[key].add(values, areas, **more)
-        if bounds and self.members > 1:
+        self._totals(name, epoch).add(values, areas, **more)
+        if self.members > 1:
             if key not in self.errors:
                 self.errors[key] = ErrorSums(self.regions)
             self.errors[key].add(values.std(axis=1, ddof=1, dtype=float), areas, **more)
+
+    def _totals(self, name: str, epoch: str) -> MemberTotals:
+        key = name, epoch
+        if key not in self.totals:
+            self.totals[key] = MemberTotals(self.regions, self.members)
+        return self.totals[key]
 
     def merge(self, other: "Tally") -> None:
         """Add what another part of the map counted."""

@@ -1,0 +1,140 @@
+"""What all trees say of the cells of a tile: values added tree after tree, votes counted, leaves named."""
+
+from math import exp
+
+import numpy as np
+from numba import njit
+
+from permagrid.compiled.nodes import FEATURE, NUMBER, RANK, RIGHT, Bytes, Float, Forest, Index, Int32
+from permagrid.compiled.tiles import CELLS, Tile
+from permagrid.compiled.walk import walk
+
+_A_BYTE = 255
+"""Votes that are counted before they are carried over."""
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def add_values(forest: Forest, tile: Tile, fits: bool, columns: Int32, out: Float) -> None:
+    """Add up, tree after tree, the values of the leaves in which the cells of a tile end.
+
+    Parameters
+    ----------
+    forest
+        The trees.
+    tile
+        The cells.
+    fits
+        Whether their codes hold their ranks.
+    columns
+        Row of `out` to which each tree adds the first of its values.
+    out
+        Shape ``(outputs, CELLS)``; zeros.
+    """
+    none, nowhere = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.uint8)
+    said = np.empty(CELLS)
+    for tree in range(len(columns)):
+        root, count = forest.roots[tree], 0
+        if fits:
+            count = walk(forest.nodes, root, tile, none, nowhere)
+        for part in range(forest.value.shape[1]):
+            total = out[columns[tree] + part]
+            if count == 0:
+                for cell in range(CELLS):
+                    total[cell] += forest.value[_descend(forest.nodes, root, tile.ranks, cell), part]
+            elif count == 1:
+                only = forest.value[tile.leaves[0], part]
+                for cell in range(CELLS):
+                    total[cell] += only
+            else:
+                for leaf in range(count):
+                    said[leaf] = forest.value[tile.leaves[leaf], part]
+                for cell in range(CELLS):
+                    total[cell] += said[tile.numbers[cell]]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def count_votes(forest: Forest, tile: Tile, fits: bool, named: Bytes, out: Float) -> None:
+    """Count how many trees name each class, for the cells of a tile.
+
+    Parameters
+    ----------
+    forest, tile, fits
+        As in `add_values`.
+    named
+        Class that each leaf names.
+    out
+        Shape ``(classes, CELLS)``; zeros.
+    """
+    trees = len(forest.roots) - 1
+    counts = np.zeros(len(out) * CELLS, dtype=np.uint8)
+    for tree in range(trees):
+        if fits:
+            walk(forest.nodes, forest.roots[tree], tile, named, counts)
+        else:
+            for cell in range(CELLS):
+                leaf = _descend(forest.nodes, forest.roots[tree], tile.ranks, cell)
+                counts[named[leaf] * CELLS + cell] += named[leaf] > 0
+        if tree % _A_BYTE == _A_BYTE - 1 or tree == trees - 1:
+            for one in range(1, len(out)):
+                for cell in range(CELLS):
+                    out[one, cell] += counts[one * CELLS + cell]
+            counts[:] = 0
+    out[0] = trees
+    for one in range(1, len(out)):
+        for cell in range(CELLS):
+            out[0, cell] -= out[one, cell]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def name_leaves(forest: Forest, tile: Tile, fits: bool, places: Index, out: Int32) -> None:
+    """Set the leaves in which the cells of a tile end, as their library calls them.
+
+    Parameters
+    ----------
+    forest, tile, fits
+        As in `add_values`.
+    places
+        Rows of `out` of the cells.
+    out
+        Shape ``(n, trees)``.
+    """
+    none, nowhere = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.uint8)
+    for tree in range(len(forest.roots) - 1):
+        root = forest.roots[tree]
+        count = walk(forest.nodes, root, tile, none, nowhere) if fits else 0
+        for cell in range(len(places)):
+            if count == 0:
+                leaf = _descend(forest.nodes, root, tile.ranks, cell)
+            else:
+                leaf = tile.leaves[tile.numbers[cell] if count > 1 else 0]
+            out[places[cell], tree] = forest.leaves[leaf]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _descend(nodes: Int32, root: int, ranks: Int32, cell: int) -> int:
+    node = root
+    while nodes[node, FEATURE] >= 0:
+        here = ranks[nodes[node, FEATURE], cell] <= nodes[node, RANK]
+        node = node + 1 if here else int(nodes[node, RIGHT])
+    return int(nodes[node, NUMBER])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def logistic(scores: Float, steepness: float) -> None:
+    """Turn scores into probabilities of the second class, as LightGBM does, in place."""
+    for at in range(len(scores)):
+        scores[at] = 1.0 / (1.0 + exp(-steepness * scores[at]))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def shares(scores: Float) -> None:
+    """Turn scores of classes into probabilities, as LightGBM does, in place; shape ``(n, classes)``."""
+    for row in scores:
+        highest, total = row[0], 0.0
+        for score in row:
+            highest = max(highest, score)
+        for at in range(len(row)):
+            row[at] = exp(row[at] - highest)
+            total += row[at]
+        for at in range(len(row)):
+            row[at] /= total

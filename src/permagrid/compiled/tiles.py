@@ -1,0 +1,85 @@
+"""Tiles of 64 words of 64 cells: their ranks, and the extremes of each word."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from permagrid.compiled.nodes import Forest, Int32, Words
+
+CELLS = 4096
+"""Cells of a tile: a set of its words is a word itself."""
+
+Codes = NDArray[np.uint16]
+
+
+class Tile(NamedTuple):
+    """What is known of the cells of a tile, and room for walks through trees."""
+
+    ranks: Int32
+    """Of each covariate among the thresholds of the forest, shape ``(covariates, cells)``."""
+    low: Int32
+    """The least ranks."""
+    high: Int32
+    codes: Codes
+    """Ranks above the least, covariate after covariate."""
+    least: Codes
+    """Least codes of the words, covariate after covariate."""
+    most: Codes
+    masks: Words
+    """For each word the cells that have come to the node at which a walk is."""
+    waiting: Words
+    """Nodes yet to be walked to: the node, its words, and what is to be done to the masks."""
+    kept: Words
+    """Words and their masks as they will be there."""
+    numbers: Codes
+    """Of the leaf of each cell, among those that a tree has in the tile."""
+    leaves: Int32
+    """Numbers of these leaves in the forest."""
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def tile_for(forest: Forest) -> Tile:
+    """Return room for a tile."""
+    columns = len(forest.first) - 1
+    return Tile(
+        np.zeros((columns, CELLS), dtype=np.int32),
+        np.empty(columns, dtype=np.int32),
+        np.empty(columns, dtype=np.int32),
+        np.zeros(columns * CELLS, dtype=np.uint16),
+        np.empty(columns * 64, dtype=np.uint16),
+        np.empty(columns * 64, dtype=np.uint16),
+        np.empty(64, dtype=np.uint64),
+        np.empty((forest.depth + 1, 4), dtype=np.uint64),
+        np.empty((64 * (forest.depth + 1), 2), dtype=np.uint64),
+        np.zeros(CELLS, dtype=np.uint16),
+        np.empty(CELLS, dtype=np.int32),
+    )
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def enter(tile: Tile, cells: int) -> bool:
+    """Find the extremes of a tile whose first cells have their ranks; return whether codes hold them.
+
+    Cells beyond are as the last one, so that they bring nothing new.
+    """
+    fits = True
+    for column in range(len(tile.ranks)):
+        ranks = tile.ranks[column]
+        low = high = ranks[0]
+        for cell in range(cells):
+            low, high = min(low, ranks[cell]), max(high, ranks[cell])
+        tile.low[column], tile.high[column] = low, high
+        fits &= high - low <= 65535
+        last = np.uint16(ranks[cells - 1] - low)
+        codes = tile.codes[column * CELLS : (column + 1) * CELLS]
+        for cell in range(cells):
+            codes[cell] = np.uint16(ranks[cell] - low)
+        codes[cells:] = last
+        for word in range(64):
+            least = most = codes[64 * word]
+            for cell in range(64 * word, 64 * word + 64):
+                least, most = min(least, codes[cell]), max(most, codes[cell])
+            tile.least[64 * column + word], tile.most[64 * column + word] = least, most
+    return fits
