@@ -47,7 +47,7 @@ def flagged(world, tmp_path_factory) -> pd.DataFrame:
         hashes = Hashes(folder.work / "hashes.json")
         stores = stack.layer_stores(study, geobox, hashes, world, folder.work / "stack")
         cube = stack.build_stack(
-            study, geobox, folder, stores, world, workers=2, advance=lambda done, total: None
+            study, geobox, folder, stores, world, hashes=hashes, workers=2, advance=lambda done, total: None
         )
         observations = sites.read_sources(study.sites.sources, world)
         rows = pd.DataFrame(sites.flag_observations(observations, study, cube))

@@ -23,6 +23,8 @@ MOMENTS = [
     "work/stack/*.zarr",
     "work/folds/.*partial*",
     "work/folds/*.npy",
+    "work/blocks/*/.*.partial",
+    "work/blocks/*/*.block",
     "work/.*.partial.tif",
     "maps/.*partial*",
     f"maps/*{EPOCHS[0]}.tif",

@@ -1,17 +1,19 @@
 """The command line: thin commands that parse, call one function, and print."""
 
-import logging
 import sys
-import traceback
-import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from permagrid import __version__
-from permagrid.errors import PermagridError, StudyError
+from permagrid.commands import VERBOSE, Commands
+from permagrid.errors import StudyError
+
+if TYPE_CHECKING:
+    from permagrid.executors import Executor
 
 _DATA = click.option(
     "--data",
@@ -22,96 +24,6 @@ _DATA = click.option(
 _STUDY = click.argument("study", type=click.Path(path_type=Path))
 _OUT = click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-_VERBOSE = "permagrid.verbose"
-
-
-class Command(click.Command):
-    """A command with the option ``-v``, which all have."""
-
-    def __init__(self, *args: Any, **keywords: Any) -> None:
-        super().__init__(*args, **keywords)
-        self.params.append(
-            click.Option(
-                ["-v", "--verbose"],
-                is_flag=True,
-                expose_value=False,
-                callback=_note_verbose,
-                help="Show warnings, each step, and the traceback of an internal error.",
-            )
-        )
-
-
-def _note_verbose(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    del parameter
-    ctx.meta[_VERBOSE] = value
-    if value:
-        logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, force=True)
-        for kind in (UserWarning, RuntimeWarning):
-            warnings.simplefilter("default", kind)
-
-
-class Commands(click.Group):
-    """Shows mistakes that a user can mend in one line each, and exits with status 2."""
-
-    command_class = Command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
-        try:
-            with warnings.catch_warnings():
-                # What a user must know is an error or stands in the report; the rest is for developers.
-                warnings.simplefilter("ignore")
-                # Threads of other packages lose the filters of this one.
-                warnings.showwarning = _shown_if(ctx)
-                if not logging.getLogger().handlers:
-                    logging.getLogger().addHandler(logging.NullHandler())
-                return super().invoke(ctx)
-        except StudyError as error:
-            _tell(*map(str, error.faults))
-            status = 2
-        except PermagridError as error:
-            _tell(str(error))
-            status = 2
-        except KeyboardInterrupt:
-            click.echo("interrupted; kept steps are reused by the next run", err=True)
-            status = 130
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise
-        # The last line of defence: whatever else comes is told in one line, too.
-        except Exception as error:  # noqa: BLE001
-            if ctx.meta.get(_VERBOSE):
-                click.echo(traceback.format_exc(), err=True)
-            _tell(_failure(error))
-            status = 1
-        return ctx.exit(status)
-
-
-def _shown_if(ctx: click.Context) -> Callable[..., None]:
-    """Return what shows warnings if the user asked for them."""
-    show = warnings.showwarning
-
-    def shown(*args: Any, **keywords: Any) -> None:
-        if ctx.meta.get(_VERBOSE):
-            show(*args, **keywords)
-
-    return shown
-
-
-def _tell(*messages: str) -> None:
-    """Print one line for each message, none of which can reach into the terminal."""
-    for message in messages:
-        line = " ".join(message.splitlines())
-        shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
-        click.echo(f"error: {shown}", err=True)
-
-
-def _failure(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "the memory does not suffice; use a smaller --block or fewer --workers"
-    if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}"
-    return f"internal error, a bug in permagrid ({type(error).__name__}: {error}); -v shows the traceback"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -139,6 +51,19 @@ def main() -> None:
     is_flag=True,
     help="Print what it would cost: fits, how many are done, time, maps. Only the covariate stack is made.",
 )
+@click.option(
+    "--scheduler",
+    envvar="DASK_SCHEDULER_ADDRESS",
+    help="Make maps by the workers of the Dask scheduler at this address [env DASK_SCHEDULER_ADDRESS].",
+)
+@click.option(
+    "--prepare", is_flag=True, help="Do all that comes before the maps, for --shard of job arrays to go on."
+)
+@click.option("--shard", metavar="I/N", help="Make every N-th block of all maps, from the I-th; status 4.")
+@click.option(
+    "--memory", help="Memory that the run may take, such as 4GiB: blocks are made smaller and fewer for it."
+)
+@click.option("--slurm", type=click.IntRange(1), metavar="JOBS", help="Make maps by so many jobs of SLURM.")
 @_QUIET
 @click.pass_context
 def run(
@@ -149,6 +74,11 @@ def run(
     workers: int,
     block: int,
     dry_run: bool,
+    scheduler: str | None,
+    slurm: int | None,
+    prepare: bool,
+    shard: str | None,
+    memory: str | None,
     quiet: bool,
 ) -> None:
     """Carry out STUDY: maps, scores, sites, report and summary in a folder.
@@ -164,20 +94,64 @@ def run(
     from permagrid.progress import Steps
 
     console = Console(stderr=True)
-    shown = ctx.meta.get(_VERBOSE) or (console.is_terminal and not quiet)
+    shown = ctx.meta.get(VERBOSE) or (console.is_terminal and not quiet)
     steps = Steps(console if shown else None)
+    if memory is not None and (prepare or shard is not None):
+        raise click.UsageError("--memory chooses --block by itself, which must be the same for all parts")
+    size = None
+    if memory is not None:
+        from permagrid.steps.memory import parse_size
+
+        size = parse_size(memory)
     if dry_run:
         from permagrid.plan import plan, show_plan
 
-        click.echo(show_plan(plan(study, out, data=data, workers=workers, block=block, steps=steps)))
+        told = plan(study, out, data=data, workers=workers, block=block, steps=steps, memory=size)
+        click.echo(show_plan(told))
+        return
+    if prepare or shard is not None:
+        from permagrid import parts
+
+        task = parts.Task(study, out, data, workers, block)
+        if prepare:
+            parts.prepare(task, steps=steps)
+        if shard is not None:
+            part = parts.Shard.parse(shard)
+            with _executor(scheduler, slurm) as executor:
+                parts.make_shard(task, part, executor=executor, steps=steps)
         return
     from permagrid.run import run as run_study
 
-    folder = run_study(study, out, data=data, workers=workers, block=block, steps=steps)
+    with _executor(scheduler, slurm) as executor:
+        folder = run_study(
+            study,
+            out,
+            data=data,
+            workers=workers,
+            block=block,
+            steps=steps,
+            executor=executor,
+            memory=size,
+        )
+    if not (quiet or shown):
+        for note in steps.notes:
+            click.echo(f"note: {note}", err=True)
     if not quiet:
         from permagrid.show import show_run
 
         click.echo(show_run(folder))
+
+
+@contextmanager
+def _executor(scheduler: str | None, slurm: int | None) -> "Iterator[Executor | None]":
+    """Yield the workers that were asked for; None for threads of this process."""
+    if not scheduler and slurm is None:
+        yield None
+        return
+    from permagrid.dask_workers import DaskWorkers
+
+    with DaskWorkers.on_slurm(slurm) if slurm is not None else DaskWorkers.at(str(scheduler)) as workers:
+        yield workers
 
 
 @main.command()
@@ -233,7 +207,7 @@ def audit(
     from permagrid.progress import Steps
 
     console = Console(stderr=True)
-    shown = ctx.meta.get(_VERBOSE) or (console.is_terminal and not quiet)
+    shown = ctx.meta.get(VERBOSE) or (console.is_terminal and not quiet)
     steps = Steps(console if shown else None)
     findings = review.review(study, data=data, out=out, workers=workers, steps=steps)
     if report is not None:
@@ -296,6 +270,28 @@ def show(folder: Path) -> None:
 
 
 @main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Compare the inputs in this folder, too.")
+@_QUIET
+@click.pass_context
+def verify(ctx: click.Context, folder: Path, data: Path | None, quiet: bool) -> None:
+    """Hash again all that a run left in FOLDER, and name what rotted, is missing or is foreign.
+
+    The status is 0 if all is whole, else 1; 3 if only inputs have changed, 4 if no run came to its end.
+
+    \b
+    Example:
+      permagrid verify out/magt --data data
+    """
+    from permagrid.verify import verify as verified
+
+    found = verified(folder, data=data)
+    if not quiet:
+        click.echo(found.text())
+    ctx.exit(found.status)
+
+
+@main.command()
 @click.argument("source", required=False)
 @click.option(
     "--out",
@@ -348,7 +344,7 @@ def fetch(ctx: click.Context, /, source: str | None, quiet: bool, **options: Any
     from permagrid.progress import Steps
 
     console = Console(stderr=True)
-    shown = ctx.meta.get(_VERBOSE) or (console.is_terminal and not quiet)
+    shown = ctx.meta.get(VERBOSE) or (console.is_terminal and not quiet)
     done = request.fetched(Steps(console if shown else None))
     if not quiet:
         click.echo(done)

@@ -15,8 +15,29 @@ _NUMBER_FIRST = re.compile(r"\d+(\.\d+)?")
 class PermagridError(ValueError):
     """Something a user can mend: the message says what was found, what is allowed, and where.
 
-    The command line prints the message in one line, without a traceback, and exits with status 2.
+    The command line prints the message in one line, without a traceback, and exits with `status`.
     """
+
+    status = 2
+    """Of the command line: a mistake in the study, its data or the command."""
+
+
+class RunError(PermagridError):
+    """A run could not go on, for want of disk or workers; what it finished is kept for the next one."""
+
+    status = 1
+
+
+class DataError(PermagridError):
+    """Data cannot be used as they are: damaged, cut off, or changed while they were read."""
+
+    status = 3
+
+
+class PartialError(PermagridError):
+    """A part of a run is done, as was asked; the rest is left for others or for later."""
+
+    status = 4
 
 
 class Fault(NamedTuple):

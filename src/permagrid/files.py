@@ -1,11 +1,12 @@
 """Files written whole or not at all, and their hashes."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from permagrid.errors import PermagridError
+from permagrid.errors import PermagridError, RunError
 
 
 @contextmanager
@@ -39,13 +40,26 @@ def write_text(path: Path, text: str) -> None:
     Raises
     ------
     PermagridError
-        If the file cannot be written.
+        If the file cannot be written; a `RunError` where its folder is there.
     """
     try:
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise PermagridError(f"cannot write {path}: {error.strerror or error}") from error
+        # A folder that is not there is a slip of the one who named it; a full disk is not.
+        kind = PermagridError if isinstance(error, FileNotFoundError) else RunError
+        raise kind(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names of a folder's files to the disk, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sha256_of(path: Path) -> str:

@@ -13,6 +13,7 @@ from permagrid.steps.cost import Costs, Line, Maps
 from permagrid.steps.folds import domain_of
 from permagrid.steps.inputs import Hashes, input_files
 from permagrid.steps.maps import Canvas
+from permagrid.steps.memory import planned
 from permagrid.steps.scores import Ground
 from permagrid.steps.start import started
 from permagrid.study import Study
@@ -25,6 +26,26 @@ _BASIS = (
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """In what parts maps are made."""
+
+    count: int
+    """Blocks of an epoch."""
+    side: int
+    """Cells per side of a block."""
+    at_a_time: int
+    """Blocks in work at a time."""
+    bytes: int
+    """What these take at most, beside the process and its learners."""
+
+    def __str__(self) -> str:
+        return (
+            f"blocks: {self.count:,} of {self.side} x {self.side} cells an epoch, {self.at_a_time} at a time "
+            f"in {self.bytes / 2**20:.0f} MiB beside the learners"
+        )
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run would cost."""
 
@@ -33,7 +54,9 @@ class Plan:
     maps: Maps
     """What its maps cost."""
     workers: int
-    """Fits or blocks in work at a time."""
+    """Fits in work at a time."""
+    blocks: Blocks
+    """The blocks of its maps."""
 
     @property
     def fits(self) -> int:
@@ -64,6 +87,7 @@ def plan(
     workers: int = 2,
     block: int = 512,
     steps: Steps | None = None,
+    memory: int | None = None,
 ) -> Plan:
     """Return what `permagrid.run.run` would cost, without running it.
 
@@ -72,7 +96,7 @@ def plan(
 
     Parameters
     ----------
-    study, out, data, workers, block, steps
+    study, out, data, workers, block, steps, memory
         As in `permagrid.run.run`.
 
     Raises
@@ -86,6 +110,7 @@ def plan(
     steps = steps or Steps()
     with steps.step("check"):
         study = accepted(study, root)
+        fit = planned(study, memory, block=block, workers=workers)
     with RunDir(out) as folder:
         folder.claim(study.study)
         with steps.step("hash inputs"):
@@ -94,9 +119,11 @@ def plan(
         begun = started(study, geobox_of(study), folder, hashes, root, workers=workers, steps=steps)
         with steps.step("time fits") as advance:
             ground = Ground.of(begun.used, domain_of(study, begun.cube), study, root, workers)
-            canvas = Canvas.of(begun.cube, begun.stores.values(), block=block, workers=workers)
+            canvas = Canvas.of(begun.cube, begun.stores.values(), block=fit.block)
             costs = Costs(study, ground, canvas, folder, advance=advance)
-            return Plan(tuple(costs.lines()), costs.maps(), workers)
+            windows = [] if study.is_tabular else canvas.windows
+            blocks = Blocks(len(windows), fit.block, fit.workers, fit.bytes)
+            return Plan(tuple(costs.lines()), costs.maps(), workers, blocks)
 
 
 def show_plan(told: Plan) -> str:
@@ -119,6 +146,7 @@ def show_plan(told: Plan) -> str:
             f"{duration(maps.seconds)} of CPU time left for the target"
             if maps.count
             else "no map, as the study has no grid",
+            *([str(told.blocks)] if maps.count else []),
             f"by the clock: about {duration(told.wall)}, on {cores} core{'s' * (cores != 1)}",
             *_BASIS,
         ]

@@ -35,6 +35,7 @@ class Steps:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console
         self.seconds: dict[str, float] = {}
+        self.notes: list[str] = []
 
     @contextmanager
     def step(self, name: str) -> "Iterator[Advance]":
@@ -48,6 +49,11 @@ class Steps:
         seconds = time.perf_counter() - start
         self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 3)
         self.say(f"{name}: {seconds:.1f} s")
+
+    def note(self, line: str) -> None:
+        """Keep a line that must be told even where nobody is looking, and print it."""
+        self.notes.append(line)
+        self.say(line)
 
     def say(self, line: str) -> None:
         """Print a line, where there is a console."""

@@ -4,28 +4,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from odc.geo.geobox import GeoBox
-
 from permagrid.check import accepted
 from permagrid.check.grid import geobox_of
+from permagrid.executors import Executor, Threads
 from permagrid.files import sha256_of
-from permagrid.progress import Advance, Steps
+from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
-from permagrid.rundir import RunDir, digest
-from permagrid.steps import applicability, evidence, files, layers, maps, scores, sites, summary
+from permagrid.rundir import RunDir
+from permagrid.steps import evidence, files, layers, sites, summary
 from permagrid.steps.audit import Sample, audit_of, residuals
-from permagrid.steps.choice import settled
 from permagrid.steps.code import code_digest
 from permagrid.steps.emulation import against_emulated
-from permagrid.steps.folds import domain_of, to_quote
-from permagrid.steps.importance import importance_of, weights_of
-from permagrid.steps.inputs import Hashes, covariates_of, input_files, predictors
-from permagrid.steps.learners import is_joined
-from permagrid.steps.start import Start, started
-from permagrid.steps.uncertainty import Uncertainty
+from permagrid.steps.inputs import Hashes, covariates_of, identity_of, input_files, predictors
+from permagrid.steps.memory import planned
+from permagrid.steps.prepare import Prepared, prepared
 from permagrid.steps.versions import versions
+from permagrid.steps.workshop import Workshop
 from permagrid.study import Study, resolved
-from permagrid.validation import Candidate
 
 _HOW_TO_REPEAT = "permagrid run study.resolved.yaml --data INPUTS --out OUT gives the same bytes"
 
@@ -40,6 +35,7 @@ class _Run:
     steps: Steps
     workers: int
     block: int
+    executor: Executor
 
 
 def run(
@@ -50,6 +46,8 @@ def run(
     workers: int = 2,
     block: int = 512,
     steps: Steps | None = None,
+    executor: Executor | None = None,
+    memory: int | None = None,
 ) -> Path:
     """Carry out a study and leave maps, scores, sites, a report and a summary in a folder.
 
@@ -70,6 +68,11 @@ def run(
         of a product.
     steps
         Shows progress; silent if left out.
+    executor
+        Makes the blocks of maps, such as `permagrid.dask_workers.DaskWorkers`; threads of this process if
+        left out. It changes no byte of a product.
+    memory
+        Bytes that the run may take; blocks are made smaller, and fewer at a time, for it to hold.
 
     Returns
     -------
@@ -88,18 +91,20 @@ def run(
 
     with steps.step("check"):
         study = accepted(study, root)
+        fit = planned(study, memory, block=block, workers=workers)
 
     with RunDir(out) as folder:
         folder.claim(study.study)
+        folder.unseal()
         with steps.step("hash inputs"):
             hashes = Hashes(folder.work / "hashes.json")
             inputs = hashes.of_all(input_files(study, root))
-            plain = resolved(study)
-            identity = digest({"study": plain, "inputs": sorted(inputs.values())})
+            plain, identity = resolved(study), identity_of(study, inputs)
             summary.drop_other(folder.path / "summary.json", identity)
 
-        job = _Run(study, root, folder, steps, workers, block)
+        job = _Run(study, root, folder, steps, workers, fit.block, executor or Threads(fit.workers))
         outcome = _carry_out(job, hashes)
+        hashes.refuse_changed()
 
         with steps.step("tables"):
             files.write_tables(folder, outcome.flagged, outcome.training, outcome.comparison)
@@ -120,42 +125,21 @@ def run(
             "peak_memory_mb": summary.peak_memory_mb(),
         }
         files.write_json(folder.path / "summary.json", record)
+        folder.seal(made.path for made in outcome.maps)
     return out
 
 
 def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
     """Return all that a study asks for, the maps written."""
     study, root, folder, steps = job.study, job.root, job.folder, job.steps
-    geobox = geobox_of(study)
-    begun = started(study, geobox, folder, hashes, root, workers=job.workers, steps=steps)
-    cube, used = begun.cube, begun.used
-
-    with steps.step("validation") as advance:
-        ground = scores.Ground.of(used, domain_of(study, cube), study, root, job.workers)
-        comparison = scores.compare_learners(ground, study, folder, advance=advance)
-        learner = settled(study, ground, folder)
-        quote = to_quote(list(comparison.folds), dict(comparison.distances))
-
-    uncertainty = None
-    if study.ensemble is not None:
-        with steps.step("ensemble") as advance:
-            uncertainty = Uncertainty.of(study, ground, comparison, folder, advance=advance)
-            comparison = uncertainty.comparison if uncertainty else comparison
-
-    with steps.step("importance"):
-        worth = importance_of(study, ground, learner, comparison, quote, folder)
-
-    with steps.step("applicability" if study.is_tabular else "maps") as advance:
-        weights = weights_of(worth, learner.covariates)
-        belief = applicability.belief_of(study, ground, learner, comparison, weights, quote)
-        intervals = uncertainty.intervals(belief, quote) if uncertainty else None
-        drawing = _Drawing(job, geobox, begun, ground)
-        made, inventory = drawing.made(learner, belief, uncertainty, (quote, intervals), advance)
+    ready = prepared(study, geobox_of(study), root, folder, hashes, workers=job.workers, steps=steps)
+    begun, ground, comparison = ready.begun, ready.ground, ready.comparison
+    made, inventory = _maps(job, ready)
 
     with steps.step("audit"):
-        left = residuals(study, used["value"].to_numpy(float), comparison, quote)
+        left = residuals(study, begun.used["value"].to_numpy(float), comparison, ready.quote)
         findings = audit_of(
-            study, cube, Sample(begun.flagged, begun.table, comparison.folds, ground.domain, left)
+            study, begun.cube, Sample(begun.flagged, begun.table, comparison.folds, ground.domain, left)
         )
 
     with steps.step("compare with references"):
@@ -166,55 +150,32 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
             maps=made,
             agreement=summary.agreement(made, study, root),
             truth=summary.against_truth(made, study, root),
-            covariates=summary.covariates_list(covariates_of(study), cube, predictors(study)),
+            covariates=summary.covariates_list(covariates_of(study), begun.cube, predictors(study)),
             evidence={
-                "quote": evidence.quote_record(study, ground, comparison, quote),
+                "quote": evidence.quote_record(study, ground, comparison, ready.quote),
                 "paired": evidence.paired_list(study, ground, comparison),
-                "choices": evidence.choice_list(comparison, study.products.learner, learner),
-                "importance": evidence.importance_list(worth),
-                "applicability": evidence.applicability_record(ground, belief, made),
+                "choices": evidence.choice_list(comparison, study.products.learner, ready.learner),
+                "importance": evidence.importance_list(ready.worth),
+                "applicability": evidence.applicability_record(ground, ready.belief, made),
                 "audit": evidence.audit_list(findings),
-                "intervals": intervals,
+                "intervals": ready.intervals,
                 "inventory": inventory,
-                "emulation": against_emulated(made, study, cube, root),
+                "emulation": against_emulated(made, study, begun.cube, root),
             },
         )
 
 
-@dataclass(frozen=True)
-class _Drawing:
-    """What maps are drawn from."""
-
-    job: _Run
-    geobox: GeoBox | None
-    begun: Start
-    ground: scores.Ground
-
-    def made(
-        self,
-        learner: Candidate,
-        belief: applicability.Belief | None,
-        uncertainty: Uncertainty | None,
-        told: tuple[str, dict[str, Any] | None],
-        advance: Advance,
-    ) -> tuple[list[layers.Map], dict[str, Any] | None]:
-        """Return the maps, written, and the totals over them; none where the study has no grid."""
-        job, study, folder = self.job, self.job.study, self.job.folder
-        if self.geobox is None:
-            folder.forget("maps", set())
-            return [], None
-        begun, ground = self.begun, self.ground
-        canvas = maps.Canvas.of(begun.cube, begun.stores.values(), block=job.block, workers=job.workers)
-        makers: list[layers.Maker] = []
-        if not is_joined(study):
-            makers.append(maps.TargetMaker(study, learner, ground, canvas))
-        joined = uncertainty.makers(canvas, self.geobox, *told) if uncertainty else None
-        if joined is not None:
-            makers += joined.all()
-        if belief is not None:
-            makers.append(applicability.BeliefMaker(study, ground, learner, belief, canvas))
-        made = layers.Atlas(study, self.geobox, folder, canvas.n_blocks).make(makers, advance)
-        return made, joined.inventory(made, advance) if joined else None
+def _maps(job: _Run, ready: Prepared) -> tuple[list[layers.Map], dict[str, Any] | None]:
+    """Return the maps, written, and the totals over them; none where the study has no grid."""
+    if ready.geobox is None:
+        job.folder.forget("maps", set())
+        return [], None
+    with job.steps.step("maps") as advance:
+        canvas = ready.canvas(job.block)
+        makers, joined = ready.makers(canvas)
+        workshop = Workshop(job.folder, canvas.windows, job.executor, job.steps)
+        made = layers.Atlas(job.study, ready.geobox, job.folder, workshop).make(makers, advance)
+        return made, joined.inventory(made) if joined else None
 
 
 def _report(job: _Run, record: dict[str, Any], outcome: summary.Outcome) -> None:

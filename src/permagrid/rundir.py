@@ -4,7 +4,7 @@ import glob
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
@@ -25,11 +25,19 @@ FILES: dict[str, str] = {
     "report.html": "the report, self-contained",
     "summary.json": "figures of the run for machines, schema 1",
     "study.resolved.yaml": "the study with every default written out",
-    "work": "kept steps: covariate layers, predictions, digests; may be deleted",
+    "work": "kept steps: covariate layers, predictions, unfinished blocks, digests; may be deleted",
 }
 """Every file that a run leaves in its folder, and what it is."""
 
+SEAL = "seal.json"
+"""File of the hashes of all that a complete run left, in its folder of kept steps."""
+LEDGER = "ledger.json"
+"""File of the digests and hashes of kept steps and maps, in the same folder."""
 _ENTRY = {"digest", "sha256"}
+UNPREPARED = "nothing is prepared for this study, data and version: permagrid run --prepare comes first"
+"""What a shard says that finds no kept steps."""
+_A_MOMENT = 20.0
+"""How long a shard waits for others that look whether a whole run is at work [s]."""
 
 
 class RunDir:
@@ -42,6 +50,9 @@ class RunDir:
     ----------
     path
         The folder; made if absent.
+    shard
+        Name of the part of a run that works in it, beside other parts: it takes over what is kept and writes
+        blocks, and nothing else. None for a whole run, which works alone.
 
     Raises
     ------
@@ -49,11 +60,13 @@ class RunDir:
         If the folder cannot be made or written to, or holds files of the same names that no run left.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, shard: str | None = None) -> None:
+        self.path, self._shard = path, shard
         self._refuse_foreign_files()
+        if shard is not None and not (self.work / LEDGER).exists():
+            raise PermagridError(f"{path}: {UNPREPARED}")
         try:
-            self.work.mkdir(parents=True, exist_ok=True)
+            (self.work if shard is None else self._shards).mkdir(parents=True, exist_ok=True)
             self.maps.mkdir(exist_ok=True)
             with tempfile.TemporaryFile(dir=self.work):
                 pass
@@ -62,7 +75,8 @@ class RunDir:
                 f"{path}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
         self._lock = FileLock(self.work / "lock")
-        self._ledger_path = self.work / "ledger.json"
+        self._own = self._lock if shard is None else FileLock(self._shards / f"{shard}.lock")
+        self._ledger_path = self.work / LEDGER
         self._ledger: dict[str, dict[str, str]] = {}
         self.reused: list[str] = []
         self._made: set[str] = set()
@@ -73,6 +87,10 @@ class RunDir:
         return self.path / "work"
 
     @property
+    def _shards(self) -> Path:
+        return self.work / "shards"
+
+    @property
     def maps(self) -> Path:
         """Folder of the maps."""
         return self.path / "maps"
@@ -80,7 +98,7 @@ class RunDir:
     def _refuse_foreign_files(self) -> None:
         """Refuse to write over somebody's files, such as an input table that is called sites.parquet."""
         found = [name for name in FILES if (self.path / name).is_file()]
-        own = (self.work / "ledger.json").exists() or self._study_of_summary() is not None
+        own = (self.work / LEDGER).exists() or self._study_of_summary() is not None
         if found and not own:
             raise PermagridError(
                 f"{self.path}: holds {', '.join(found)}, which no run of permagrid left; choose another --out"
@@ -105,13 +123,17 @@ class RunDir:
         owner = note.read_text(encoding="utf-8") if note.exists() else self._study_of_summary()
         if owner not in (None, study):
             raise PermagridError(f"{self.path}: holds the study {owner}; choose another --out for {study}")
+        if self._shard is not None:
+            return
         write_text(note, study)
         self.sweep()
 
     def __enter__(self) -> Self:
         try:
-            self._lock.acquire(timeout=0)
+            self._own.acquire(timeout=0)
+            self._refuse_others()
         except Timeout as error:
+            self._own.release()
             raise PermagridError(
                 f"{self.path}: another run is at work in this folder; wait or choose another"
             ) from error
@@ -122,7 +144,17 @@ class RunDir:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lock.release()
+        self._own.release()
+
+    def _refuse_others(self) -> None:
+        """Raise `Timeout` if a whole run and a shard would be at work together."""
+        if self._shard is not None:
+            # Held for a moment only: other shards look for the same.
+            with self._lock.acquire(timeout=_A_MOMENT):
+                return
+        for path in self._shards.glob("*.lock"):
+            with FileLock(path, timeout=0):
+                pass
 
     def _read_ledger(self) -> dict[str, dict[str, str]]:
         try:
@@ -167,8 +199,30 @@ class RunDir:
         names = [name for name in self.reused if not name.endswith((".qml", ".sld", ".xml"))]
         return {kind: sum(name.startswith(start) for name in names) for kind, start in kinds.items()}
 
+    def unseal(self) -> None:
+        """Forget the hashes of what is about to be made anew."""
+        (self.work / SEAL).unlink(missing_ok=True)
+
+    def seal(self, maps: Iterable[Path]) -> None:
+        """Note the hashes of all that the run leaves, now that it is complete."""
+        paths = [self.path / name for name in FILES if (self.path / name).is_file()]
+        for made in maps:
+            paths += self.maps.glob(f"{glob.escape(made.stem)}.*")
+        hashes = {path.relative_to(self.path).as_posix(): sha256_of(path) for path in sorted(paths)}
+        write_text(self.work / SEAL, json.dumps(hashes, indent=1))
+
     def begin(self, *names: str) -> None:
-        """Note that files are about to be made, so that the next run knows them if this one is killed."""
+        """Note that files are about to be made, so that the next run knows them if this one is killed.
+
+        Raises
+        ------
+        PermagridError
+            In a shard, which makes none.
+        """
+        if self._shard is not None:
+            if names:
+                raise PermagridError(f"{self.path}: {names[0]} is not kept; {UNPREPARED}")
+            return
         self._ledger |= {name: dict.fromkeys(sorted(_ENTRY), "") for name in names}
         self._write_ledger()
 
@@ -193,11 +247,15 @@ class RunDir:
         for folder in (self.path, self.maps, self.work, self.work / "folds"):
             for path in folder.glob(".*.partial*"):
                 path.unlink()
-        for path in (self.work / "stack").glob("*.partial"):
+        for path in (*(self.work / "stack").glob("*.partial"), *(self.work / "blocks").glob("*.partial")):
             rmtree(path)
+        for path in (self.work / "blocks").glob("*/.*.partial"):
+            path.unlink()
 
     def forget(self, folder: str, keep: set[str]) -> None:
         """Remove what earlier studies left in `folder` and this one does not make, with its side files."""
+        if self._shard is not None:
+            return
         stale = [name for name in self._ledger if name.startswith(f"{folder}/") and name not in keep]
         for name in stale:
             for path in (self.path / folder).glob(f"{glob.escape(Path(name).stem)}.*"):

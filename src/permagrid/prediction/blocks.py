@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
@@ -33,6 +33,15 @@ class Block(NamedTuple):
     """Cells that were left out because of a class unknown to the learner."""
     unseen_classes: Mapping[tuple[str, float], int]
     """Covariate and class -> cells among those; one of two unknown classes counts with both."""
+    part: Mapping[str, Any] | None = None
+    """What the block adds to totals over the map, as plain values; None for nothing."""
+
+
+class BlockWork(Protocol):
+    """Makes blocks, each by itself: in any order, by any thread or, as it can be pickled, any process."""
+
+    def block(self, window: Window) -> Block:
+        """Return a part of the map, which depends on nothing but its place."""
 
 
 Predict = Callable[[Float], Float]
@@ -82,19 +91,12 @@ def predict_blocks(
     PermagridError
         If the stack lacks a covariate or still has epochs.
     """
-    absent = [name for name in covariates if name not in stack]
-    if absent:
-        raise PermagridError(f"prediction: the stack lacks {', '.join(absent)}")
-    if any(stack[name].ndim != 2 for name in covariates):
-        raise PermagridError("prediction: choose one epoch of the stack first")
+    work = Prediction(predict, stack, tuple(covariates), outputs, valid_range, known or {})
     rows, columns = stack[covariates[0]].shape
-    job = _Job(predict, stack, covariates, outputs, valid_range, known or {})
-    work = partial(_predict_block, job)
-
     with threadpool_limits(1), pool(workers) as threads:
         waiting: deque[Future[Block]] = deque()
         for window in blocks((rows, columns), block):
-            waiting.append(threads.submit(work, window))
+            waiting.append(threads.submit(work.block, window))
             # No more results than this exist at once, however slowly they are taken.
             if len(waiting) == 2 * workers:
                 yield waiting.popleft().result()
@@ -102,15 +104,52 @@ def predict_blocks(
             yield waiting.popleft().result()
 
 
-class _Job(NamedTuple):
-    """What is to be done with every block."""
+@dataclass(frozen=True)
+class Prediction:
+    """Predicts over a stack, a block at a time.
+
+    Raises
+    ------
+    PermagridError
+        If the stack lacks a covariate or still has epochs.
+    """
 
     predict: Predict
+    """Row-wise prediction; a row's result must not depend on the rows beside it."""
     stack: xr.Dataset
-    covariates: Sequence[str]
-    outputs: int
-    valid_range: tuple[float, float]
-    known: Mapping[str, Float]
+    """Variables of dimensions ``(y, x)``; lazy."""
+    covariates: tuple[str, ...]
+    """Variables to use, in the order of training."""
+    outputs: int = 1
+    """Values that `predict` gives per row."""
+    valid_range: tuple[float, float] = (-np.inf, np.inf)
+    """What the target can be."""
+    known: Mapping[str, Float] = field(default_factory=dict)
+    """Covariate -> the classes that the learner was trained on."""
+
+    def __post_init__(self) -> None:
+        absent = [name for name in self.covariates if name not in self.stack]
+        if absent:
+            raise PermagridError(f"prediction: the stack lacks {', '.join(absent)}")
+        if any(self.stack[name].ndim != 2 for name in self.covariates):
+            raise PermagridError("prediction: choose one epoch of the stack first")
+
+    def block(self, window: Window) -> Block:
+        """Return the predictions of a part of the map."""
+        cells = read_cells(self.stack, self.covariates, window, self.known)
+        chunks: list[Float] = []
+        for start in range(0, len(cells.places), _ROWS_AT_A_TIME):
+            rows = cells.rows[start : start + _ROWS_AT_A_TIME].astype(float)
+            chunks.append(np.atleast_2d(self.predict(rows).T).T)
+        out = np.full((self.outputs, cells.shape[0] * cells.shape[1]), np.nan, dtype="float32")
+        clipped = 0
+        if chunks:
+            predicted = np.concatenate(chunks)
+            bounded = np.clip(predicted, *self.valid_range)
+            clipped = int(((bounded < predicted) | (bounded > predicted)).any(axis=1).sum())
+            out[:, cells.places] = bounded.T
+        shaped = out.reshape(self.outputs, *cells.shape)
+        return Block(window, shaped, len(cells.places), clipped, cells.unseen, cells.unseen_classes)
 
 
 class Cells(NamedTuple):
@@ -147,23 +186,6 @@ def read_cells(
     unseen, unseen_classes = _unseen(values[complete], covariates, known or {})
     valid = complete[~unseen]
     return Cells(values[valid], valid, read[0].shape, int(unseen.sum()), unseen_classes)
-
-
-def _predict_block(job: _Job, window: Window) -> Block:
-    cells = read_cells(job.stack, job.covariates, window, job.known)
-    chunks: list[Float] = []
-    for start in range(0, len(cells.places), _ROWS_AT_A_TIME):
-        rows = cells.rows[start : start + _ROWS_AT_A_TIME].astype(float)
-        chunks.append(np.atleast_2d(job.predict(rows).T).T)
-    out = np.full((job.outputs, cells.shape[0] * cells.shape[1]), np.nan, dtype="float32")
-    clipped = 0
-    if chunks:
-        predicted = np.concatenate(chunks)
-        bounded = np.clip(predicted, *job.valid_range)
-        clipped = int(((bounded < predicted) | (bounded > predicted)).any(axis=1).sum())
-        out[:, cells.places] = bounded.T
-    shaped = out.reshape(job.outputs, *cells.shape)
-    return Block(window, shaped, len(cells.places), clipped, cells.unseen, cells.unseen_classes)
 
 
 def _unseen(

@@ -1,9 +1,10 @@
 """Cloud-Optimised GeoTIFFs: checked, written once, read back, and only then given their name."""
 
 import glob
+import hashlib
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from permagrid.errors import PermagridError
+from permagrid.errors import PermagridError, RunError
+from permagrid.files import sync_folder
 from permagrid.products.legend import CLASS_NODATA, Legend
 from permagrid.products.scratch import (
     BLOCK,
@@ -28,6 +30,7 @@ from permagrid.products.scratch import (
     check_folder,
     first_line,
     open_scratch,
+    reason,
     windows,
 )
 from permagrid.products.styles import rgb
@@ -45,11 +48,12 @@ def write_cog(
     description: str,
     valid_range: tuple[float, float] | None,
     tags: Mapping[str, str],
+    hashes: Sequence[tuple[tuple[slice, slice], bytes]] | None = None,
 ) -> None:
     """Write one map as a Cloud-Optimised GeoTIFF whose bytes depend on its pixels and words only.
 
-    In constant memory. It is read back and compared with `source` before it gets its name: a failure
-    leaves nothing behind.
+    In constant memory. It is read back and compared with what it was made from before it gets its name: a
+    failure leaves nothing behind.
 
     Parameters
     ----------
@@ -68,6 +72,9 @@ def write_cog(
         Lowest and highest legal value [unit of the legend].
     tags
         Further metadata, such as study and digest. Keep times out, or bytes will differ.
+    hashes
+        Rows and columns of parts of the map, and the `pixel_hash` that each must have when it is read back;
+        compared with `source` if left out.
 
     Raises
     ------
@@ -78,11 +85,11 @@ def write_cog(
     check_folder(path)
     partial = path.with_name(f".{path.stem}.partial.tif")
     scratch = path.with_name(f".{path.stem}.scratch.tif")
-    try:
-        with ExitStack() as stack:
-            stack.callback(_remove, partial)
-            stack.callback(_remove, scratch)
-            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_PAM_ENABLED=False))
+    with ExitStack() as stack:
+        stack.callback(_remove, partial)
+        stack.callback(_remove, scratch)
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_PAM_ENABLED=False))
+        try:
             if isinstance(source, xr.DataArray):
                 _store(scratch, source, legend, place=str(path))
             pixels = scratch if isinstance(source, xr.DataArray) else Path(source)
@@ -90,12 +97,16 @@ def write_cog(
             words = _words(legend, epoch, description, valid_range, tags)
             vrt = _vrt(pixels, legend, statistics, words)
             rasterio.shutil.copy(vrt, partial, driver="COG", **_creation_options(legend, pixels))
-            check_same_pixels(partial, pixels)
+            if hashes is None:
+                check_same_pixels(partial, pixels)
+            else:
+                check_pixel_hashes(partial, hashes)
             _to_disk(partial)
             os.replace(partial, path)  # noqa: PTH105
+            sync_folder(path.parent)
             path.with_name(f"{path.name}.aux.xml").unlink(missing_ok=True)
-    except _WRITE_FAULTS as error:
-        raise PermagridError(f"cannot write {path}: {first_line(error)}") from error
+        except _WRITE_FAULTS as error:
+            raise RunError(f"cannot write {path}: {reason(error, path)}") from error
 
 
 def check_same_pixels(written: Path, source: Path) -> None:
@@ -128,6 +139,45 @@ def check_same_pixels(written: Path, source: Path) -> None:
                 raise PermagridError(f"{written}: {where} cannot be read back") from error
             if not same:
                 raise PermagridError(f"{written}: {where} reads back different from what was written")
+
+
+def pixel_hash(values: NDArray[Any]) -> bytes:
+    """Return the hash of pixels, the same for all that are not a number.
+
+    Examples
+    --------
+    >>> pixel_hash(np.float32([1.0, np.nan])) == pixel_hash(np.float32([1.0, -np.nan]))
+    True
+    """
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.array(np.nan, dtype=values.dtype), values)
+    return hashlib.sha256(values.tobytes()).digest()
+
+
+def check_pixel_hashes(written: Path, hashes: Sequence[tuple[tuple[slice, slice], bytes]]) -> None:
+    """Raise `PermagridError` unless parts of a raster have the `pixel_hash` that they must have.
+
+    Parameters
+    ----------
+    written
+        The file that was made.
+    hashes
+        Rows, columns and hash of each part.
+
+    Raises
+    ------
+    PermagridError
+        Naming the first part that differs or cannot be read.
+    """
+    with rasterio.open(written) as raster:
+        for (rows, columns), wanted in hashes:
+            where = f"block at column {columns.start}, row {rows.start}"
+            try:
+                values = raster.read(1, window=Window.from_slices(rows, columns))
+            except RasterioError as error:
+                raise RunError(f"{written}: {where} cannot be read back") from error
+            if pixel_hash(values) != wanted:
+                raise RunError(f"{written}: {where} reads back different from what was written")
 
 
 def _store(scratch: Path, array: xr.DataArray, legend: Legend, *, place: str) -> None:

@@ -1,9 +1,11 @@
 """Temporary tiled GeoTIFFs, into which maps larger than memory are written block by block."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,15 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from permagrid.errors import PermagridError
+from permagrid.errors import PermagridError, RunError
 from permagrid.products.legend import CLASS_NODATA
 
 BLOCK = 512
 """Side of the blocks of every raster written [cells]."""
 CACHE_MB = 64
 """Upper bound of GDAL's block cache while maps are written [MB]."""
+_LEAST_FREE = 2 * BLOCK * BLOCK * 8
+"""Free bytes below which a disk is taken for full: one that holds no further blocks."""
 
 
 @contextmanager
@@ -66,7 +70,7 @@ def open_scratch(path: Path, geobox: GeoBox, dtype: str, nodata: float) -> Itera
         try:
             dataset = rasterio.open(path, "w", **profile)
         except RasterioError as error:
-            raise PermagridError(f"cannot write {path}: {first_line(error)}") from error
+            raise RunError(f"cannot write {path}: {first_line(error)}") from error
         finished = False
         try:
             with dataset:
@@ -75,7 +79,7 @@ def open_scratch(path: Path, geobox: GeoBox, dtype: str, nodata: float) -> Itera
         except RasterioError as error:
             # the body may also fail to read something, which is not for this place to explain
             if str(error).startswith("Write failed"):
-                raise PermagridError(f"cannot write {path}: {first_line(error)}") from error
+                raise RunError(f"cannot write {path}: {reason(error, Path(path))}") from error
             raise
         finally:
             if not finished:
@@ -96,9 +100,9 @@ def check_folder(path: Path) -> None:
     """Raise `PermagridError` unless the folder of `path` is there and may be written to."""
     folder = path.parent
     if not folder.is_dir():
-        raise PermagridError(f"cannot write {path}: {folder} is not a folder")
+        raise RunError(f"cannot write {path}: {folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermagridError(f"cannot write {path}: the folder {folder} is not writable")
+        raise RunError(f"cannot write {path}: the folder {folder} is not writable")
 
 
 def windows(width: int, height: int) -> Iterator[Window]:
@@ -114,7 +118,15 @@ def windows(width: int, height: int) -> Iterator[Window]:
             yield Window(column, row, min(BLOCK, width - column), min(BLOCK, height - row))
 
 
+def reason(error: BaseException, path: Path) -> str:
+    """Return why a file cannot be written; of a full disk GDAL only says that a block was dirty."""
+    is_full = disk_usage(path.parent).free < _LEAST_FREE
+    return os.strerror(errno.ENOSPC) if is_full else first_line(error)
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what `error` says, and of what caused it, as one sentence part."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     said = str(error.__cause__ or error).strip() or type(error).__name__
     return said.splitlines()[0]

@@ -1,6 +1,5 @@
 """Step: where the map may be believed: maps of dissimilarity, applicability, density and expected error."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,12 +11,12 @@ from permagrid.covariates import at_epoch
 from permagrid.grid import Float
 from permagrid.prediction.applicability import Applicability, fit_applicability
 from permagrid.prediction.applicability_layers import applicability_outputs
-from permagrid.prediction.blocks import Block, predict_blocks
+from permagrid.prediction.blocks import Prediction
 from permagrid.prediction.error_model import ErrorModel, HeldOut, Measure, fit_error_model
 from permagrid.products.legend import legend_for
 from permagrid.rundir import digest
 from permagrid.steps.code import code_digest
-from permagrid.steps.layers import Sheet
+from permagrid.steps.layers import Maker, Sheet
 from permagrid.steps.maps import Canvas, known_classes
 from permagrid.steps.scores import Ground, table_digest
 from permagrid.study import Study
@@ -89,7 +88,7 @@ def _held_out(
     return HeldOut(observed, predicted, area.across(scheme.rounds[0]).di)
 
 
-class BeliefMaker:
+class BeliefMaker(Maker):
     """Makes the maps that say where that of the target may be believed.
 
     Parameters
@@ -141,15 +140,13 @@ class BeliefMaker:
             "layers": self._canvas.layers_of(epoch, study.epoch_names),
         }
 
-    def blocks(self, epoch: str) -> Iterator[Block]:
-        """Yield the four layers."""
-        return predict_blocks(
+    def work(self, epoch: str) -> Prediction:
+        """Return what gives the four layers."""
+        return Prediction(
             applicability_outputs(self._belief.area, self._belief.error),
             at_epoch(self._canvas.stack, epoch),
             self._learner.covariates,
             outputs=len(LAYERS),
-            block=self._canvas.block,
-            workers=self._canvas.workers,
             known=self._known,
         )
 

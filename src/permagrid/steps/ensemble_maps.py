@@ -12,12 +12,12 @@ from threadpoolctl import threadpool_limits
 from permagrid.covariates import at_epoch
 from permagrid.ensemble import ClassMixture
 from permagrid.inventory import zone_codes
-from permagrid.prediction.blocks import Block, predict_blocks
+from permagrid.prediction.blocks import Predict, Prediction
 from permagrid.products.legend import CLASS_NODATA, legend_for
 from permagrid.rundir import digest
 from permagrid.steps.code import code_digest
 from permagrid.steps.ensemble import Joined
-from permagrid.steps.layers import Sheet
+from permagrid.steps.layers import Maker, Sheet
 from permagrid.steps.learners import candidate, is_joined
 from permagrid.steps.maps import PROBABILITY, Canvas, known_classes, map_variables, unit_of
 from permagrid.steps.nested import joined_parts
@@ -85,7 +85,7 @@ def percent(level: float) -> str:
     return f"{100 * level:.6g}".replace(".", "_")
 
 
-class EnsembleMaker:
+class EnsembleMaker(Maker):
     """Makes the maps of an ensemble, from its distribution in closed form.
 
     Parameters
@@ -179,34 +179,26 @@ class EnsembleMaker:
             "layers": self._canvas.layers_of(epoch, study.epoch_names),
         }
 
-    def blocks(self, epoch: str) -> Iterator[Block]:
-        """Yield mean, lower and upper end, and the probability of permafrost; or probabilities of classes."""
+    def work(self, epoch: str) -> Prediction:
+        """Return what gives mean, lower and upper end, and the probability of permafrost; or of classes."""
         fitted = self.fitted
         n_classes = len(np.unique(self._ground.table["value"]))
-        return predict_blocks(
+        return Prediction(
             self._predict(fitted),
             at_epoch(self._canvas.stack, epoch),
             fitted.covariates,
             outputs=4 if self._is_value else n_classes,
-            block=self._canvas.block,
-            workers=self._canvas.workers,
             known=known_classes(fitted.classes, self._ground.table),
         )
 
-    def _predict(self, fitted: FittedEnsemble) -> Any:
+    def _predict(self, fitted: FittedEnsemble) -> Predict:
         mixture = self._joined.mixture
         if isinstance(mixture, ClassMixture):
-            return lambda rows: mixture.proba(fitted.said(rows, task="class"))
-        tables, ends = mixture.tables(), np.array([0.5 - self.level / 2, 0.5 + self.level / 2])
+            return partial(_probabilities, fitted, mixture)
+        ends = np.array([0.5 - self.level / 2, 0.5 + self.level / 2])
         inventory = self._study.inventory
         threshold = inventory.permafrost.threshold if inventory and inventory.permafrost else 0.0
-
-        def predict(rows: Float) -> Float:
-            said = fitted.said(rows, task="value")
-            frozen = tables.cdf(said, threshold)
-            return np.column_stack([tables.mean(said), tables.quantiles(said, ends), frozen])
-
-        return predict
+        return partial(_moments, fitted, mixture.tables(), ends, threshold)
 
     def _sheet(self, variable: str, words: str, valid_range: tuple[float, float], take: Any) -> Sheet:
         study = self._study
@@ -236,6 +228,16 @@ class EnsembleMaker:
         codes, missing = np.unique(self._ground.table["value"].to_numpy(float)), np.isnan(values[0])
         picked = codes[np.where(missing, 0.0, values).argmax(axis=0)]
         return np.where(missing, CLASS_NODATA, picked).astype("uint8")
+
+
+def _probabilities(fitted: FittedEnsemble, mixture: ClassMixture, rows: Float) -> Float:
+    return mixture.proba(fitted.said(rows, task="class"))
+
+
+def _moments(fitted: FittedEnsemble, tables: Any, ends: Float, threshold: float, rows: Float) -> Float:
+    said = fitted.said(rows, task="value")
+    frozen = tables.cdf(said, threshold)
+    return np.column_stack([tables.mean(said), tables.quantiles(said, ends), frozen])
 
 
 def _layer(number: int, values: Any) -> Any:

@@ -8,9 +8,10 @@ from typing import Any
 from permagrid.covariates import Covariate
 from permagrid.covariates.patterns import has_month, of_month
 from permagrid.covariates.traits import traits_of
+from permagrid.errors import DataError
 from permagrid.files import sha256_of, write_text
 from permagrid.rundir import digest
-from permagrid.study import CovariatePart, SourceTable, Study
+from permagrid.study import CovariatePart, SourceTable, Study, resolved
 
 
 def covariates_of(study: Study) -> dict[str, Covariate]:
@@ -114,6 +115,11 @@ def source_files(source: SourceTable, root: Path) -> list[Path]:
     return [root / name for name in (source.path, *extra)]
 
 
+def identity_of(study: Study, hashes: Mapping[str, str]) -> str:
+    """Return the hash of a study with its defaults, and of its inputs wherever they are."""
+    return digest({"study": resolved(study), "inputs": sorted(hashes.values())})
+
+
 def rooted(source: SourceTable, root: Path) -> dict[str, object]:
     """Return a reader's keywords with the paths among them put under the root."""
     return {
@@ -148,13 +154,16 @@ class Hashes:
     Parameters
     ----------
     cache
-        JSON file in which hashes are remembered between runs.
+        JSON file in which hashes are remembered between runs; nowhere if left out.
+    remember
+        Whether to write that file, which only one process at a time may.
     """
 
-    def __init__(self, cache: Path) -> None:
-        self._cache = cache
+    def __init__(self, cache: Path | None = None, *, remember: bool = True) -> None:
+        self._cache = cache if remember else None
+        self._told: dict[str, str] = {}
         try:
-            self._known: dict[str, list[object]] = json.loads(cache.read_text())
+            self._known: dict[str, list[object]] = json.loads(cache.read_text()) if cache else {}
         except (OSError, ValueError):
             self._known = {}
 
@@ -169,10 +178,27 @@ class Hashes:
         if known is None or known[:2] != stamp:
             known = [*stamp, sha256_of(path)]
             self._known[str(path)] = known
+        self._told.setdefault(str(path), str(known[2]))
         return str(known[2])
 
     def of_all(self, paths: Iterable[Path]) -> dict[str, str]:
         """Return path -> hash, and remember them."""
         found = {str(path): self.of(path) for path in paths}
-        write_text(self._cache, json.dumps(self._known, indent=0, sort_keys=True))
+        if self._cache is not None:
+            write_text(self._cache, json.dumps(self._known, indent=0, sort_keys=True))
         return found
+
+    def refuse_changed(self) -> None:
+        """Raise if a file is not any more what it was when its hash was first told.
+
+        Raises
+        ------
+        DataError
+            Naming the first.
+        """
+        for name, told in list(self._told.items()):
+            path = Path(name)
+            if not path.exists():
+                raise DataError(f"{path}: was removed while the run read it; bring it back and run again")
+            if self.of(path) != told:
+                raise DataError(f"{path}: was changed while the run read it; run again")

@@ -1,10 +1,11 @@
-"""Step: maps of every epoch from predicted blocks, made anew only where what they are made from changed."""
+"""Step: maps of every epoch from finished blocks, made anew only where what they are made from changed."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,13 +15,15 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from permagrid.files import sha256_of
-from permagrid.prediction.blocks import Block
-from permagrid.products.geotiff import write_cog
+from permagrid.grid import Window as Part
+from permagrid.prediction.blocks import BlockWork
+from permagrid.products.geotiff import pixel_hash, write_cog
 from permagrid.products.legend import CLASS_NODATA, Legend
 from permagrid.products.scratch import open_scratch
 from permagrid.products.styles import write_styles
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir
+from permagrid.steps.workshop import Job, Workshop
 from permagrid.study import Study
 
 COUNTS = ("cells", "clipped_cells", "unseen_class_cells")
@@ -74,8 +77,26 @@ class Sheet:
     """What the file says of itself beside what every map says."""
 
 
+class Count(Protocol):
+    """What is added up over all blocks of a maker, and kept in a file."""
+
+    @property
+    def name(self) -> str:
+        """Path of the file within the folder of the run."""
+
+    @property
+    def ingredients(self) -> object:
+        """All that it depends on, as plain values."""
+
+    def add(self, part: Mapping[str, Any]) -> None:
+        """Add what a block counts."""
+
+    def write(self, path: Path) -> None:
+        """Write the sum to a file."""
+
+
 class Maker(Protocol):
-    """Makes some maps of an epoch together, block by block."""
+    """Makes some maps of an epoch together, each block by itself."""
 
     @property
     def epochs(self) -> Sequence[str]:
@@ -88,8 +109,38 @@ class Maker(Protocol):
     def recipe(self, sheet: Sheet, epoch: str) -> dict[str, object]:
         """Return all that a map depends on, as plain values."""
 
-    def blocks(self, epoch: str) -> Iterator[Block]:
-        """Yield what the maps of an epoch are taken from."""
+    def work(self, epoch: str) -> BlockWork:
+        """Return what makes the blocks of an epoch; what it needs is fitted first."""
+
+    def count(self, epoch: str) -> Count | None:
+        """Return what is added up over the blocks of an epoch; None for nothing."""
+        del epoch
+        return None
+
+
+@dataclass(frozen=True)
+class Order:
+    """The maps of a maker and an epoch: what is to be made, and from which blocks."""
+
+    sheets: Sequence[Sheet]
+    """The maps."""
+    epoch: str
+    """The span of years."""
+    names: Mapping[str, str]
+    """Variable -> path within the folder of the run."""
+    recipes: Mapping[str, Mapping[str, object]]
+    """Variable -> all that its map depends on."""
+    missing: Sequence[Sheet]
+    """The maps that are not kept."""
+    count: Count | None
+    """What is to be added up beside them, and is not kept."""
+    job: Job
+    """Their blocks."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to be made."""
+        return bool(self.missing) or self.count is not None
 
 
 def map_name(study: Study, variable: str, epoch: str) -> str:
@@ -104,84 +155,131 @@ class Atlas:
     ----------
     study, geobox, rundir
         The study, its grid and its folder.
-    n_blocks
-        Blocks of an epoch, for progress.
+    workshop
+        Makes the blocks.
     """
 
-    def __init__(self, study: Study, geobox: GeoBox, rundir: RunDir, n_blocks: int) -> None:
-        self._study, self._geobox, self._rundir, self._n_blocks = study, geobox, rundir, n_blocks
+    def __init__(self, study: Study, geobox: GeoBox, rundir: RunDir, workshop: Workshop) -> None:
+        self._study, self._geobox, self._rundir, self._workshop = study, geobox, rundir, workshop
 
     def make(self, makers: Sequence[Maker], advance: Advance) -> list[Map]:
         """Return the maps of all makers and epochs, and forget those of other studies."""
-        total = sum(len(maker.epochs) for maker in makers) * self._n_blocks
+        orders = self.orders(makers)
+        self._workshop.keep_only([order.job for order in orders if order.is_open])
+        each = len(self._workshop.windows)
         maps: list[Map] = []
-        begun = 0
-        for maker in makers:
-            for epoch in maker.epochs:
-                before = begun * self._n_blocks
-                begun += 1
+        for number, order in enumerate(orders):
 
-                def finished(done: int, before: int = before) -> None:
-                    advance(before + done, total)
+            def finished(done: int, before: int = number * each) -> None:
+                advance(before + done, len(orders) * each)
 
-                maps += self._of_epoch(maker, epoch, finished)
+            maps += self._finished_order(order, finished)
         self._rundir.forget("maps", {f"maps/{made.path.name}" for made in maps})
         return maps
 
-    def _of_epoch(self, maker: Maker, epoch: str, finished: Callable[[int], None]) -> list[Map]:
-        rundir, sheets = self._rundir, list(maker.sheets)
+    def fill(self, makers: Sequence[Maker], advance: Advance, *, first: int, step: int) -> tuple[int, int]:
+        """Make every n-th block of all maps that are not kept, and no map.
+
+        Parameters
+        ----------
+        makers
+            What makes the maps.
+        advance
+            Told how many are done.
+        first, step
+            The first block, counted over all makers and epochs, and how many there are to the next.
+
+        Returns
+        -------
+        tuple
+            How many were made, and how many of the others are missing.
+        """
+        orders = [order for order in self.orders(makers) if order.is_open]
+        each = len(self._workshop.windows)
+        mine = [range((first - number * each) % step, each, step) for number in range(len(orders))]
+        total = sum(map(len, mine))
+        made = 0
+        for order, places in zip(orders, mine, strict=True):
+
+            def finished(done: int, before: int = made) -> None:
+                advance(before + done, total)
+
+            self._workshop.fill(order.job, finished, places)
+            made += len(places)
+        return made, sum(self._workshop.missing(order.job) for order in orders)
+
+    def orders(self, makers: Sequence[Maker]) -> list[Order]:
+        """Return what is to be made, and what is kept, in order."""
+        return [self._order(maker, epoch) for maker in makers for epoch in maker.epochs]
+
+    def _order(self, maker: Maker, epoch: str) -> Order:
+        is_kept, count, sheets = self._rundir.is_kept, maker.count(epoch), list(maker.sheets)
         names = {sheet.variable: map_name(self._study, sheet.variable, epoch) for sheet in sheets}
         recipes = {sheet.variable: maker.recipe(sheet, epoch) for sheet in sheets}
-        missing = [
-            sheet for sheet in sheets if not rundir.is_kept(names[sheet.variable], recipes[sheet.variable])
-        ]
-        rundir.reused += [names[sheet.variable] for sheet in sheets if sheet not in missing]
-        if missing:
-            rundir.begin(*(names[sheet.variable] for sheet in missing))
-            paths = {sheet.variable: rundir.path / names[sheet.variable] for sheet in missing}
-            self._write(missing, paths, maker.blocks(epoch), epoch, finished)
-            for sheet in missing:
-                rundir.record(names[sheet.variable], recipes[sheet.variable])
-        return [_finished(rundir.path / names[sheet.variable], sheet, epoch) for sheet in sheets]
+        missing = [sheet for sheet in sheets if not is_kept(names[sheet.variable], recipes[sheet.variable])]
+        # Of all maps, whether they are kept or not: blocks must outlive the first that is finished.
+        job = self._workshop.job([recipes, count.ingredients if count else None], partial(maker.work, epoch))
+        if count is not None and is_kept(count.name, count.ingredients):
+            count = None
+        return Order(sheets, epoch, names, recipes, missing, count, job)
 
-    def _write(
-        self,
-        sheets: Sequence[Sheet],
-        paths: Mapping[str, Path],
-        blocks: Iterator[Block],
-        epoch: str,
-        finished: Callable[[int], None],
-    ) -> None:
-        """Write blocks into scratch rasters, and finish these as products."""
-        scratch = {name: self._rundir.work / f".{path.stem}.partial.tif" for name, path in paths.items()}
+    def _finished_order(self, order: Order, finished: Callable[[int], None]) -> list[Map]:
+        rundir, names, sheets = self._rundir, order.names, order.sheets
+        rundir.reused += [names[sheet.variable] for sheet in sheets if sheet not in order.missing]
+        if order.is_open:
+            self._workshop.fill(order.job, finished)
+            self._write(order)
+            self._workshop.clear(order.job)
+        return [_finished(rundir.path / names[sheet.variable], sheet, order.epoch) for sheet in sheets]
+
+    def _write(self, order: Order) -> None:
+        """Put blocks together in scratch rasters, and finish these as products."""
+        rundir, sheets = self._rundir, order.missing
+        paths = {sheet.variable: rundir.path / order.names[sheet.variable] for sheet in sheets}
+        scratch = {name: rundir.work / f".{path.stem}.partial.tif" for name, path in paths.items()}
         counts, unseen = np.zeros(len(COUNTS), dtype=int), Counter[tuple[str, float]]()
         cells = dict.fromkeys(scratch, 0)
+        pixels: dict[str, list[tuple[Part, bytes]]] = {name: [] for name in scratch}
         try:
             with ExitStack() as files:
                 rasters = [self._open(files, scratch[sheet.variable], sheet) for sheet in sheets]
-                for number, part in enumerate(blocks, 1):
+                for part in self._workshop.blocks(order.job):
                     window = Window.from_slices(*part.window)
                     for sheet, raster in zip(sheets, rasters, strict=True):
-                        values = sheet.take(part.values)
+                        values = np.asarray(sheet.take(part.values)).astype(raster.dtypes[0], copy=False)
                         raster.write(values, 1, window=window)
                         cells[sheet.variable] += _held(sheet, values)
+                        pixels[sheet.variable].append((part.window, pixel_hash(values)))
                     counts += (part.valid, part.clipped, part.unseen)
                     unseen.update(part.unseen_classes)
-                    finished(number)
+                    if order.count is not None and part.part is not None:
+                        order.count.add(part.part)
             shared = dict(zip(COUNTS, map(str, counts.tolist()), strict=True)) | _unseen_tag(unseen)
             for sheet in sheets:
-                tags = {**shared, COUNTS[0]: str(cells[sheet.variable])}
-                self._finish(scratch[sheet.variable], paths[sheet.variable], sheet, epoch, tags)
+                name, tags = sheet.variable, {**shared, COUNTS[0]: str(cells[sheet.variable])}
+                rundir.begin(order.names[name])
+                self._finish(scratch[name], paths[name], sheet, order.epoch, tags, pixels[name])
+                rundir.record(order.names[name], order.recipes[name])
         finally:
             for path in scratch.values():
                 path.unlink(missing_ok=True)
+        if order.count is not None:
+            rundir.keep(order.count.name, order.count.ingredients, order.count.write)
 
     def _open(self, files: ExitStack, path: Path, sheet: Sheet) -> Any:
         classes = sheet.legend.kind == "classes"
         dtype, nodata = ("uint8", 255.0) if classes else ("float32", float("nan"))
         return files.enter_context(open_scratch(path, self._geobox, dtype, nodata))
 
-    def _finish(self, scratch: Path, path: Path, sheet: Sheet, epoch: str, tags: dict[str, str]) -> None:
+    def _finish(
+        self,
+        scratch: Path,
+        path: Path,
+        sheet: Sheet,
+        epoch: str,
+        tags: dict[str, str],
+        pixels: Sequence[tuple[Part, bytes]],
+    ) -> None:
         study = self._study
         write_cog(
             path,
@@ -191,6 +289,7 @@ class Atlas:
             description=f"{study.metadata.title}: {sheet.description}, {epoch}, {study.products.learner}",
             valid_range=sheet.valid_range,
             tags={"study": study.study, "licence": study.metadata.licence, **sheet.tags, **tags},
+            hashes=pixels,
         )
 
 

@@ -1,6 +1,6 @@
 """Step: the chosen learner fitted to all sites, and its maps of the target for every epoch."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,12 +12,12 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from permagrid.covariates import at_epoch
-from permagrid.grid import Float
-from permagrid.prediction import predict_blocks, row_wise
-from permagrid.prediction.blocks import Block
+from permagrid.grid import Float, Window, blocks
+from permagrid.prediction import row_wise
+from permagrid.prediction.blocks import Prediction
 from permagrid.products.legend import Legend, legend_for
 from permagrid.steps.code import code_digest
-from permagrid.steps.layers import Sheet
+from permagrid.steps.layers import Maker, Sheet
 from permagrid.steps.learners import mapped_part
 from permagrid.steps.scores import Ground, table_digest
 from permagrid.study import Study
@@ -36,19 +36,17 @@ class Canvas:
     """Names of their kept layers, which hold the layers' digests."""
     block: int
     """Cells per side of a block; changes no byte."""
-    workers: int
-    """Blocks in work at a time; changes no byte."""
 
     @classmethod
-    def of(cls, stack: xr.Dataset, stores: Iterable[Path], *, block: int, workers: int) -> "Canvas":
+    def of(cls, stack: xr.Dataset, stores: Iterable[Path], *, block: int) -> "Canvas":
         """Return a canvas of a stack whose layers are kept in some stores."""
-        return cls(stack, tuple(path.name for path in stores), block, workers)
+        return cls(stack, tuple(path.name for path in stores), block)
 
     @property
-    def n_blocks(self) -> int:
-        """Blocks of an epoch."""
+    def windows(self) -> list[Window]:
+        """Blocks of an epoch, row by row."""
         rows, columns = self.stack.odc.geobox.shape
-        return -(-int(rows) // self.block) * -(-int(columns) // self.block)
+        return list(blocks((int(rows), int(columns)), self.block))
 
     def layers_of(self, epoch: str, epochs: Iterable[str]) -> list[str]:
         """Return the names of the kept layers that an epoch is drawn from."""
@@ -64,7 +62,7 @@ def map_variables(study: Study) -> list[str]:
     return [study.target.variable, *probability]
 
 
-class TargetMaker:
+class TargetMaker(Maker):
     """Makes the maps of the target, by the learner fitted to all rows.
 
     Parameters
@@ -114,17 +112,15 @@ class TargetMaker:
             "layers": self._canvas.layers_of(epoch, study.epoch_names),
         }
 
-    def blocks(self, epoch: str) -> Iterator[Block]:
-        """Yield predicted values, or probabilities of all classes."""
+    def work(self, epoch: str) -> Prediction:
+        """Return what predicts values, or probabilities of all classes."""
         is_class = self._study.target.kind == "class"
-        return predict_blocks(
+        return Prediction(
             row_wise(self.fitted.estimator, task=self._study.target.kind),
             at_epoch(self._canvas.stack, epoch),
             self.fitted.covariates,
             outputs=len(self.fitted.estimator.classes_) if is_class else 1,
-            block=self._canvas.block,
             valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
-            workers=self._canvas.workers,
             known=known_classes(self.fitted.classes, self._table),
         )
 

@@ -1,19 +1,19 @@
 """Step: totals of the members of an ensemble, and maps of their change from the first to the last epoch."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from permagrid.files import write_text
 from permagrid.inventory import Regions
-from permagrid.prediction.blocks import Block
 from permagrid.products.legend import Legend, legend_for
 from permagrid.rundir import RunDir
 from permagrid.steps.code import code_digest
 from permagrid.steps.ensemble_maps import EnsembleMaker
-from permagrid.steps.layers import Sheet
+from permagrid.steps.layers import Maker, Sheet
 from permagrid.steps.maps import Canvas, unit_of
 from permagrid.steps.members import Members, MemberWalk, make_members
 from permagrid.steps.scores import Ground
@@ -26,7 +26,7 @@ CHANGE, CHANGE_PROBABILITY, CHANGE_P = "change", "increase_probability", "change
 """What the maps of change are called, after the target."""
 
 
-class MemberMaker:
+class MemberMaker(Maker):
     """Draws all members over the whole map once: tallies them, and maps their change.
 
     Parameters
@@ -69,13 +69,16 @@ class MemberMaker:
 
     @property
     def epochs(self) -> list[str]:
-        """From the first to the last year of the study, where it has more than one epoch."""
+        """From the first to the last year of the study."""
         spans = self._study.epochs
-        return [f"{spans[0][0]}-{spans[-1][1]}"] if len(spans) > 1 else []
+        return [f"{spans[0][0]}-{spans[-1][1]}"]
 
     @property
     def sheets(self) -> list[Sheet]:
-        """Mean change, share of members that rise, and the p of no change."""
+        """Mean change, share of members that rise, and the p of no change; none of one epoch."""
+        return self._all() if len(self._study.epochs) > 1 else []
+
+    def _all(self) -> list[Sheet]:
         study, names = self._study, self._study.epoch_names
         variable, unit = study.target.variable, unit_of(study.target.variable, study)
         low, high = study.target.valid_range
@@ -109,11 +112,10 @@ class MemberMaker:
             "epoch": epoch,
         }
 
-    def blocks(self, epoch: str) -> Iterator[Block]:
-        """Yield change, share of members that rise and p; the tally is kept when all are taken."""
+    def work(self, epoch: str) -> MemberWalk:
+        """Return what draws the members: change, share of members that rise and p, and a tally."""
         del epoch
-        tally = self._tally()
-        walk = MemberWalk(
+        return MemberWalk(
             self._study,
             self._ground,
             self._canvas,
@@ -121,26 +123,20 @@ class MemberMaker:
             self.members,
             self._regions,
         )
-        yield from walk.blocks(tally)
-        found = {"tally": tally.plain(), "how": self._how()}
-        self._rundir.keep(_NAME, self._identity(), partial(_write, found))
 
-    def tally(self, advance: Any) -> tuple[Tally, dict[str, Any]]:
-        """Return the totals, and how the members were made; all members are drawn if need be."""
-        if not self._rundir.is_kept(_NAME, self._identity()):
-            for number, _ in enumerate(self.blocks(""), 1):
-                advance(number, self._canvas.n_blocks)
-        else:
-            self._rundir.reused.append(_NAME)
+    def count(self, epoch: str) -> "MemberCount":
+        """Return what adds up the tallies of all blocks."""
+        del epoch
+        return MemberCount(_NAME, self.recipe(self._all()[0], "all"), self._tally(), self._how)
+
+    def tally(self) -> tuple[Tally, dict[str, Any]]:
+        """Return the totals, and how the members were made, when all have been drawn."""
         found = json.loads((self._rundir.path / _NAME).read_text(encoding="utf-8"))
         return self._tally().read(found["tally"]), found["how"]
 
     def _tally(self) -> Tally:
         names = () if self._regions is None else self._regions.names
         return Tally.of(self._study, names, self._ensemble.members)
-
-    def _identity(self) -> dict[str, object]:
-        return self.recipe(self.sheets[0], "all")
 
     def _how(self) -> dict[str, Any]:
         """Return how the members were made, as plain values."""
@@ -160,6 +156,28 @@ class MemberMaker:
         }
 
 
+@dataclass(frozen=True)
+class MemberCount:
+    """Adds up the tallies of all blocks."""
+
+    name: str
+    """The file that keeps it, within the folder of the run."""
+    ingredients: object
+    """All that it depends on, as plain values."""
+    tally: Tally
+    """What has been added."""
+    how: Callable[[], dict[str, Any]]
+    """Tells how the members were made."""
+
+    def add(self, part: Mapping[str, Any]) -> None:
+        """Add the tally of a block."""
+        self.tally.merge(self.tally.read(part))
+
+    def write(self, path: Path) -> None:
+        """Write the sum to a file."""
+        write_text(path, json.dumps({"tally": self.tally.plain(), "how": self.how()}))
+
+
 def _sheet(
     variable: str, unit: str, legend: Legend | None, valid_range: tuple[float, float], words: str, number: int
 ) -> Sheet:
@@ -169,7 +187,3 @@ def _sheet(
 
 def _layer(number: int, values: Any) -> Any:
     return values[number]
-
-
-def _write(found: dict[str, Any], path: Path) -> None:
-    write_text(path, json.dumps(found))

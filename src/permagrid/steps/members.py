@@ -1,10 +1,6 @@
 """Step: members of an ensemble, plausible worlds drawn block by block: their totals and their changes."""
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from permagrid.covariates import at_epoch
 from permagrid.ensemble import ClassMixture, CorrelatedField, block_weights, em_weights
-from permagrid.grid import Window, blocks, chord, lonlat
+from permagrid.grid import Window, chord, lonlat
 from permagrid.inventory import Regions, cell_areas, cell_change
 from permagrid.learners.resampled import Resampled, resampled
 from permagrid.prediction.blocks import Block, Cells, read_cells
@@ -28,7 +24,6 @@ from permagrid.steps.nested import joined_parts
 from permagrid.steps.scores import Ground
 from permagrid.steps.tallies import Tally, Worlds
 from permagrid.study import Ensemble, LearnerPart, Study
-from permagrid.threads import pool
 from permagrid.validation import Variogram
 from permagrid.validation.candidate import weights_of
 from permagrid.validation.sphere import EARTH_RADIUS
@@ -176,7 +171,7 @@ def _field(study: Study, ensemble: Ensemble, likeness: Likeness) -> CorrelatedFi
 
 
 class MemberWalk:
-    """Walks over the map block by block, draws all members of all epochs, and tallies them.
+    """Draws all members of all epochs in a block of the map, and tallies them.
 
     Parameters
     ----------
@@ -197,7 +192,8 @@ class MemberWalk:
         members: Members,
         regions: Regions | None,
     ) -> None:
-        self._study, self._canvas = study, canvas
+        self._study, self._geobox = study, canvas.stack.odc.geobox
+        self._tally = Tally.of(study, () if regions is None else regions.names, members.count)
         self._fitted, self._members, self._regions = fitted, members, regions
         self._known = known_classes(fitted.classes, ground.table)
         storage = study.inventory.storage if study.inventory else None
@@ -206,32 +202,14 @@ class MemberWalk:
         mixture = fitted.joined.mixture
         self._tables = None if isinstance(mixture, ClassMixture) else mixture.tables()
 
-    def blocks(self, tally: Tally) -> Iterator[Block]:
-        """Yield the change from the first to the last epoch, and count every cell in a tally.
+    def block(self, window: Window) -> Block:
+        """Return the change from the first to the last epoch, and what every cell counts.
 
         A block holds the mean change of the members, the share of members that rise, and the two-sided p of
         no change.
         """
-        geobox = self._canvas.stack.odc.geobox
-        shape = (int(geobox.shape[0]), int(geobox.shape[1]))
-        workers = self._canvas.workers
-        with threadpool_limits(1), pool(workers) as threads:
-            waiting: deque[Future[tuple[Block, Tally]]] = deque()
-            for window in blocks(shape, self._canvas.block):
-                waiting.append(threads.submit(partial(self._block, window, tally.empty())))
-                if len(waiting) == 2 * workers:
-                    yield self._taken(waiting.popleft(), tally)
-            while waiting:
-                yield self._taken(waiting.popleft(), tally)
-
-    @staticmethod
-    def _taken(future: "Future[tuple[Block, Tally]]", tally: Tally) -> Block:
-        block, part = future.result()
-        tally.merge(part)
-        return block
-
-    def _block(self, window: Window, tally: Tally) -> tuple[Block, Tally]:
-        geobox = self._canvas.stack.odc.geobox
+        tally = self._tally.empty()
+        geobox = self._geobox
         wanted = [*self._fitted.covariates, *self._extra()]
         read = {
             epoch: read_cells(stack, wanted, window, self._known) for epoch, stack in self._stacks.items()
@@ -259,7 +237,7 @@ class MemberWalk:
                     drawn[epoch] = (held, worlds.values)
                 self._change(drawn, out)
         valid = int(np.isfinite(out[0]).sum())
-        return Block(window, out.reshape(3, *shape), valid, 0, 0, {}), tally
+        return Block(window, out.reshape(3, *shape), valid, 0, 0, {}, tally.plain())
 
     def _extra(self) -> list[str]:
         return [self._presence] if self._presence else []

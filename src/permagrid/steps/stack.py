@@ -24,6 +24,7 @@ def build_stack(
     stores: Mapping[Layer, Path],
     root: Path,
     *,
+    hashes: Hashes,
     workers: int,
     advance: Advance,
 ) -> xr.Dataset:
@@ -35,6 +36,8 @@ def build_stack(
         The study, its grid, its folder, and where its paths start.
     stores
         Layer -> store, from `layer_stores`.
+    hashes
+        Of the inputs; a layer of which one changed while it was made is not kept.
     workers
         Chunks in work at a time.
     advance
@@ -44,6 +47,8 @@ def build_stack(
     ------
     PermagridError
         If a covariate cannot be read.
+    DataError
+        If an input changed while it was read.
     """
     covariates = covariates_of(study)
     spans = dict(zip(study.epoch_names, study.epochs, strict=True))
@@ -60,6 +65,7 @@ def build_stack(
     mask, region = (study.grid.mask, study.grid.region) if study.grid is not None else (None, None)
     left_out = class_mask(str(root / mask.path), mask.exclude, geobox, crs=mask.crs) if mask else None
     store_layers(missing, geobox, region=region, mask=left_out, workers=workers, progress=advance)
+    hashes.refuse_changed()
     for path in missing:
         rundir.record(names[path], path.name)
     for stale in set((rundir.work / "stack").glob("*.zarr")) - set(stores.values()):

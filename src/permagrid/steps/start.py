@@ -68,7 +68,9 @@ def started(
             return _of_a_table(study, root)
     with steps.step("covariate stack") as advance:
         stores = stack.layer_stores(study, geobox, hashes, root, folder.work / "stack")
-        cube = stack.build_stack(study, geobox, folder, stores, root, workers=workers, advance=advance)
+        cube = stack.build_stack(
+            study, geobox, folder, stores, root, hashes=hashes, workers=workers, advance=advance
+        )
     with steps.step("sites"):
         observations = sites.read_sources(study.sites.sources, root)
         flagged = sites.flag_observations(observations, study, cube)

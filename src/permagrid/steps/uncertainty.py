@@ -128,9 +128,9 @@ class Makers:
         """Return the makers of maps."""
         return [self.central] if self.members is None else [self.central, self.members]
 
-    def inventory(self, maps: list[Map], advance: Callable[[int, int], None]) -> dict[str, Any] | None:
+    def inventory(self, maps: list[Map]) -> dict[str, Any] | None:
         """Return totals, areas and changes with their ranges, as plain values; None without members."""
         if self.members is None:
             return None
-        tally, how = self.members.tally(advance)
+        tally, how = self.members.tally()
         return inventory_record(self.study, tally, how, maps, self.stack, self.root)

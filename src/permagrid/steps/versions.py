@@ -6,6 +6,8 @@ import rasterio
 
 _PACKAGES = (
     "geopandas",
+    "lightgbm",
+    "numba",
     "numpy",
     "odc-geo",
     "pandas",
@@ -15,6 +17,8 @@ _PACKAGES = (
     "scikit-learn",
     "scipy",
     "xarray",
+    "xgboost",
+    "xgboost-cpu",
     "zarr",
 )
 
