@@ -36,9 +36,9 @@ class Machine:
 class CompiledSupportVectors:
     """Machines that predict as their estimator does, in double precision, 32 cells at a time.
 
-    In units in which ``2 gamma log2(e)`` is 1, a kernel ``exp(-gamma d**2)`` is 2 to the power of a product of
-    cell and vector less half the squares of both. The product, the power and the sum stay in registers. A
-    cell's prediction is the same bits whatever cells are predicted beside it and in whatever order.
+    In units in which ``2 gamma log2(e)`` is 1, a kernel ``exp(-gamma d**2)`` is 2 to the power of a product
+    of cell and vector less half the squares of both. The product, the power and the sum stay in registers.
+    A cell's prediction is the same bits whatever cells are predicted beside it and in whatever order.
     """
 
     recipe: Recipe
