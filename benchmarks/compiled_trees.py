@@ -20,9 +20,9 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier, Random
 from threadpoolctl import threadpool_limits
 
 from permagrid.compiled import CompiledForest, compile_trees, patch_order
+from permagrid.compiled.forest import TilesOf
 from permagrid.compiled.nodes import FEATURE, RANK, RIGHT, Forest
-from permagrid.compiled.ranks import rank_rows
-from permagrid.compiled.tiles import CELLS, Tile, enter, tile_for
+from permagrid.compiled.tiles import CELLS, Tile
 from permagrid.compiled.walk import walk
 
 Float = NDArray[np.float64]
@@ -94,18 +94,16 @@ def _walks(forest: Forest, tile: Tile, rounds: int) -> int:
 def account(compiled: CompiledForest, world: Landscape) -> str:
     """Return what a cell costs, of some tiles: alone, and as one of a tile."""
     forest, trees = compiled.forest, len(compiled.columns)
-    tile, found = tile_for(forest), []
+    tiles, found = TilesOf(forest, compiled.single), []
     starts = np.linspace(0, len(world.land) - CELLS, 8).astype(int)
     for start in starts:
         places = world.land[start : start + CELLS]
-        ranking = seconds(
-            lambda places=places: rank_rows(world.cells, places, forest, compiled.single, tile.ranks)
-        )
-        entering = seconds(lambda: enter(tile, CELLS))
+        ranking = seconds(lambda places=places: tiles.of(world.cells, places))
+        tile = tiles.of(world.cells, places)
         _walks(forest, tile, 0)
         leaves = _walks(forest, tile, 1)
-        walking = seconds(lambda: _walks(forest, tile, 1))
-        found.append((_steps(forest, tile, CELLS) / CELLS, leaves, ranking + entering, walking))
+        walking = seconds(lambda tile=tile: _walks(forest, tile, 1))
+        found.append((_steps(forest, tile, CELLS) / CELLS, leaves, ranking, walking))
     steps, leaves, ranking, walking = np.mean(found[1:], axis=0)
     return (
         f"    alone a cell stops at {steps / trees:.1f} nodes of a tree; as one of {CELLS} it shares "

@@ -177,7 +177,10 @@ def test_more_thresholds_than_a_code_can_tell_apart():
     assert np.array_equal(compiled.predict(asked), grown.predict(asked))
     assert np.array_equal(compiled.leaves(asked), grown.apply(asked))
     near = np.sort(asked[:, 0])[:4096, np.newaxis] / 100 * [[1, 0]]
-    assert np.array_equal(compiled.predict(near), grown.predict(near))
+    both = np.concatenate([asked, near])
+    assert np.array_equal(compiled.predict(both), grown.predict(both))
+    told = ExtraTreesClassifier(9, random_state=0, max_features=None).fit(rows, random.integers(0, 3, 9000))
+    assert np.array_equal(compile_trees(told).predict(both), told.predict_proba(both))
 
 
 def test_numbers_beyond_all_thresholds(block):

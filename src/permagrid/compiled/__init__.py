@@ -1,7 +1,19 @@
-"""Forests and boosted trees in the form of arrays, by which maps are predicted many times faster."""
+"""Fitted estimators in the form of arrays, by which maps are predicted many times faster."""
 
+from permagrid.compiled.additive import CompiledAdditive
 from permagrid.compiled.compiling import compile_trees
+from permagrid.compiled.estimators import Compiled, EncodedTrees, compile_estimator
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.order import patch_order
+from permagrid.compiled.support_vectors import CompiledSupportVectors
 
-__all__ = ["CompiledForest", "compile_trees", "patch_order"]
+__all__ = [
+    "Compiled",
+    "CompiledAdditive",
+    "CompiledForest",
+    "CompiledSupportVectors",
+    "EncodedTrees",
+    "compile_estimator",
+    "compile_trees",
+    "patch_order",
+]

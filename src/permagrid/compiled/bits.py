@@ -7,7 +7,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 _BYTES = ir.VectorType(ir.IntType(8), 64)
-_CODES = ir.VectorType(ir.IntType(16), 64)
+_NUMBERS = ir.VectorType(ir.IntType(16), 64)
 _BITS = ir.VectorType(ir.IntType(1), 64)
 _WORD = ir.IntType(64)
 
@@ -43,12 +43,14 @@ def add_bits(typing: Any, counts: Any, start: Any, word: Any) -> Any:
 @intrinsic  # type: ignore[untyped-decorator]
 def not_above(typing: Any, codes: Any, start: Any, rank: Any) -> Any:
     """Return a word with the bits of those of 64 codes from `start` that are not above a rank."""
-    signature = types.uint64(codes, types.uint64, types.uint16)
+    signature = types.uint64(codes, types.uint64, codes.dtype)
+    vector = ir.VectorType(ir.IntType(codes.dtype.bitwidth), 64)
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         codes, start, rank = given
-        address = _at(context, builder, signature.args[0], codes, start, _CODES)
-        bits = builder.icmp_unsigned("<=", builder.load(address, align=2), _all(builder, rank, _CODES))
+        address = _at(context, builder, signature.args[0], codes, start, vector)
+        own = builder.load(address, align=signature.args[0].dtype.bitwidth // 8)
+        bits = builder.icmp_unsigned("<=", own, _all(builder, rank, vector))
         return builder.bitcast(bits, _WORD)
 
     return signature, generate
@@ -61,9 +63,9 @@ def set_numbers(typing: Any, out: Any, start: Any, word: Any, number: Any) -> An
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         out, start, word, number = given
-        address = _at(context, builder, signature.args[0], out, start, _CODES)
+        address = _at(context, builder, signature.args[0], out, start, _NUMBERS)
         bits, before = builder.bitcast(word, _BITS), builder.load(address, align=2)
-        builder.store(builder.select(bits, _all(builder, number, _CODES), before), address, align=2)
+        builder.store(builder.select(bits, _all(builder, number, _NUMBERS), before), address, align=2)
         return context.get_dummy_value()
 
     return signature, generate

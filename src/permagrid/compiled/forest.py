@@ -69,16 +69,15 @@ class CompiledForest:
         """
         rows, places = self._asked(rows, order)
         out = np.full((len(rows), self.outputs), np.nan)
-        tile = tile_for(self.forest)
-        total = np.empty((self.outputs, CELLS))
+        tiles, total = TilesOf(self.forest, self.single), np.empty((self.outputs, CELLS))
         for start in range(0, len(places), CELLS):
             own = places[start : start + CELLS]
-            fits = self._enter(rows, own, tile)
+            tile = tiles.of(rows, own)
             total[:] = 0.0
             if len(self.named):
-                count_votes(self.forest, tile, fits, self.named, total)
+                count_votes(self.forest, tile, self.named, total)
             else:
-                add_values(self.forest, tile, fits, self.columns, total)
+                add_values(self.forest, tile, self.columns, total)
             out[own] = total[:, : len(own)].T
         return self._linked(out)
 
@@ -99,10 +98,10 @@ class CompiledForest:
         """
         rows, places = self._asked(rows, order)
         out = np.full((len(rows), len(self.columns)), -1, dtype=np.int32)
-        tile = tile_for(self.forest)
+        tiles = TilesOf(self.forest, self.single)
         for start in range(0, len(places), CELLS):
             own = places[start : start + CELLS]
-            name_leaves(self.forest, tile, self._enter(rows, own, tile), own, out)
+            name_leaves(self.forest, tiles.of(rows, own), own, out)
         return out
 
     def _asked(self, rows: NDArray[Any], order: Index | None) -> tuple[NDArray[Any], Index]:
@@ -117,10 +116,6 @@ class CompiledForest:
             raise PermagridError(f"an order of {len(rows)} rows was expected; found shape {wanted.shape}")
         places = np.empty(len(rows), dtype=np.int64)
         return rows, places[: complete(rows, wanted, places)]
-
-    def _enter(self, rows: NDArray[Any], places: Index, tile: Tile) -> bool:
-        rank_rows(rows, places, self.forest, self.single, tile.ranks)
-        return bool(enter(tile, len(places)))
 
     def _linked(self, out: Float) -> Float:
         if self.link == "mean":
@@ -176,3 +171,22 @@ class CompiledForest:
         found = [name for name, wrong in faults.items() if wrong]
         if found:
             raise PermagridError(f"compiled trees do not fit together: {', '.join(found)}")
+
+
+class TilesOf:
+    """Room for tiles, with codes of 16 bits where these hold all ranks, else of 32."""
+
+    def __init__(self, forest: Forest, single: bool) -> None:
+        self.forest, self.single = forest, single
+        self.narrow = tile_for(forest)
+        self.wide: Tile | None = None
+
+    def of(self, rows: NDArray[Any], places: Index) -> Tile:
+        """Return the tile of some rows."""
+        rank_rows(rows, places, self.forest, self.single, self.narrow.ranks)
+        if enter(self.narrow, len(places)):
+            return self.narrow
+        if self.wide is None:
+            self.wide = tile_for(self.forest, self.narrow.ranks, wide=True)
+        enter(self.wide, len(places))
+        return self.wide

@@ -5,7 +5,7 @@ from math import exp
 import numpy as np
 from numba import njit
 
-from permagrid.compiled.nodes import FEATURE, NUMBER, RANK, RIGHT, Bytes, Float, Forest, Index, Int32
+from permagrid.compiled.nodes import Bytes, Float, Forest, Index, Int32
 from permagrid.compiled.tiles import CELLS, Tile
 from permagrid.compiled.walk import walk
 
@@ -14,7 +14,7 @@ _A_BYTE = 255
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def add_values(forest: Forest, tile: Tile, fits: bool, columns: Int32, out: Float) -> None:
+def add_values(forest: Forest, tile: Tile, columns: Int32, out: Float) -> None:
     """Add up, tree after tree, the values of the leaves in which the cells of a tile end.
 
     Parameters
@@ -23,8 +23,6 @@ def add_values(forest: Forest, tile: Tile, fits: bool, columns: Int32, out: Floa
         The trees.
     tile
         The cells.
-    fits
-        Whether their codes hold their ranks.
     columns
         Row of `out` to which each tree adds the first of its values.
     out
@@ -33,15 +31,10 @@ def add_values(forest: Forest, tile: Tile, fits: bool, columns: Int32, out: Floa
     none, nowhere = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.uint8)
     said = np.empty(CELLS)
     for tree in range(len(columns)):
-        root, count = forest.roots[tree], 0
-        if fits:
-            count = walk(forest.nodes, root, tile, none, nowhere)
+        count = walk(forest.nodes, forest.roots[tree], tile, none, nowhere)
         for part in range(forest.value.shape[1]):
             total = out[columns[tree] + part]
-            if count == 0:
-                for cell in range(CELLS):
-                    total[cell] += forest.value[_descend(forest.nodes, root, tile.ranks, cell), part]
-            elif count == 1:
+            if count == 1:
                 only = forest.value[tile.leaves[0], part]
                 for cell in range(CELLS):
                     total[cell] += only
@@ -53,12 +46,12 @@ def add_values(forest: Forest, tile: Tile, fits: bool, columns: Int32, out: Floa
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def count_votes(forest: Forest, tile: Tile, fits: bool, named: Bytes, out: Float) -> None:
+def count_votes(forest: Forest, tile: Tile, named: Bytes, out: Float) -> None:
     """Count how many trees name each class, for the cells of a tile.
 
     Parameters
     ----------
-    forest, tile, fits
+    forest, tile
         As in `add_values`.
     named
         Class that each leaf names.
@@ -68,12 +61,7 @@ def count_votes(forest: Forest, tile: Tile, fits: bool, named: Bytes, out: Float
     trees = len(forest.roots) - 1
     counts = np.zeros(len(out) * CELLS, dtype=np.uint8)
     for tree in range(trees):
-        if fits:
-            walk(forest.nodes, forest.roots[tree], tile, named, counts)
-        else:
-            for cell in range(CELLS):
-                leaf = _descend(forest.nodes, forest.roots[tree], tile.ranks, cell)
-                counts[named[leaf] * CELLS + cell] += named[leaf] > 0
+        walk(forest.nodes, forest.roots[tree], tile, named, counts)
         if tree % _A_BYTE == _A_BYTE - 1 or tree == trees - 1:
             for one in range(1, len(out)):
                 for cell in range(CELLS):
@@ -86,12 +74,12 @@ def count_votes(forest: Forest, tile: Tile, fits: bool, named: Bytes, out: Float
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def name_leaves(forest: Forest, tile: Tile, fits: bool, places: Index, out: Int32) -> None:
+def name_leaves(forest: Forest, tile: Tile, places: Index, out: Int32) -> None:
     """Set the leaves in which the cells of a tile end, as their library calls them.
 
     Parameters
     ----------
-    forest, tile, fits
+    forest, tile
         As in `add_values`.
     places
         Rows of `out` of the cells.
@@ -100,23 +88,10 @@ def name_leaves(forest: Forest, tile: Tile, fits: bool, places: Index, out: Int3
     """
     none, nowhere = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.uint8)
     for tree in range(len(forest.roots) - 1):
-        root = forest.roots[tree]
-        count = walk(forest.nodes, root, tile, none, nowhere) if fits else 0
+        count = walk(forest.nodes, forest.roots[tree], tile, none, nowhere)
         for cell in range(len(places)):
-            if count == 0:
-                leaf = _descend(forest.nodes, root, tile.ranks, cell)
-            else:
-                leaf = tile.leaves[tile.numbers[cell] if count > 1 else 0]
+            leaf = tile.leaves[tile.numbers[cell] if count > 1 else 0]
             out[places[cell], tree] = forest.leaves[leaf]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _descend(nodes: Int32, root: int, ranks: Int32, cell: int) -> int:
-    node = root
-    while nodes[node, FEATURE] >= 0:
-        here = ranks[nodes[node, FEATURE], cell] <= nodes[node, RANK]
-        node = node + 1 if here else int(nodes[node, RIGHT])
-    return int(nodes[node, NUMBER])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -1,6 +1,6 @@
 """Tiles of 64 words of 64 cells: their ranks, and the extremes of each word."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -11,7 +11,8 @@ from permagrid.compiled.nodes import Forest, Int32, Words
 CELLS = 4096
 """Cells of a tile: a set of its words is a word itself."""
 
-Codes = NDArray[np.uint16]
+Numbers = NDArray[np.uint16]
+Codes = NDArray[np.unsignedinteger[Any]]
 
 
 class Tile(NamedTuple):
@@ -23,7 +24,7 @@ class Tile(NamedTuple):
     """The least ranks."""
     high: Int32
     codes: Codes
-    """Ranks above the least, covariate after covariate."""
+    """Ranks above the least, covariate after covariate, in as few bits as hold them."""
     least: Codes
     """Least codes of the words, covariate after covariate."""
     most: Codes
@@ -33,23 +34,32 @@ class Tile(NamedTuple):
     """Nodes yet to be walked to: the node, its words, and what is to be done to the masks."""
     kept: Words
     """Words and their masks as they will be there."""
-    numbers: Codes
+    numbers: Numbers
     """Of the leaf of each cell, among those that a tree has in the tile."""
     leaves: Int32
     """Numbers of these leaves in the forest."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def tile_for(forest: Forest) -> Tile:
-    """Return room for a tile."""
-    columns = len(forest.first) - 1
+def tile_for(forest: Forest, ranks: Int32 | None = None, *, wide: bool = False) -> Tile:
+    """Return room for a tile.
+
+    Parameters
+    ----------
+    forest
+        Through which it will walk.
+    ranks
+        Room for ranks, if there is some already.
+    wide
+        Whether codes have 32 bits, which hold any rank, rather than 16.
+    """
+    columns, kind = len(forest.first) - 1, np.dtype(np.uint32 if wide else np.uint16)
     return Tile(
-        np.zeros((columns, CELLS), dtype=np.int32),
+        np.zeros((columns, CELLS), dtype=np.int32) if ranks is None else ranks,
         np.empty(columns, dtype=np.int32),
         np.empty(columns, dtype=np.int32),
-        np.zeros(columns * CELLS, dtype=np.uint16),
-        np.empty(columns * 64, dtype=np.uint16),
-        np.empty(columns * 64, dtype=np.uint16),
+        np.zeros(columns * CELLS, dtype=kind),
+        np.empty(columns * 64, dtype=kind),
+        np.empty(columns * 64, dtype=kind),
         np.empty(64, dtype=np.uint64),
         np.empty((forest.depth + 1, 4), dtype=np.uint64),
         np.empty((64 * (forest.depth + 1), 2), dtype=np.uint64),
@@ -64,18 +74,18 @@ def enter(tile: Tile, cells: int) -> bool:
 
     Cells beyond are as the last one, so that they bring nothing new.
     """
-    fits = True
+    fits, limit = True, np.int64(2 ** (8 * tile.codes.itemsize) - 1)
     for column in range(len(tile.ranks)):
         ranks = tile.ranks[column]
         low = high = ranks[0]
         for cell in range(cells):
             low, high = min(low, ranks[cell]), max(high, ranks[cell])
         tile.low[column], tile.high[column] = low, high
-        fits &= high - low <= 65535
-        last = np.uint16(ranks[cells - 1] - low)
+        fits &= bool(np.int64(high) - np.int64(low) <= limit)
+        last = tile.codes.dtype.type(ranks[cells - 1] - low)
         codes = tile.codes[column * CELLS : (column + 1) * CELLS]
         for cell in range(cells):
-            codes[cell] = np.uint16(ranks[cell] - low)
+            codes[cell] = tile.codes.dtype.type(ranks[cell] - low)
         codes[cells:] = last
         for word in range(64):
             least = most = codes[64 * word]

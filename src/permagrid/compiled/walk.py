@@ -12,7 +12,7 @@ from permagrid.compiled.tiles import CELLS, Tile
 _ONE, _WORD, _ALL = np.uint64(1), np.uint64(64), np.uint64(0xFFFFFFFFFFFFFFFF)
 _CELLS = np.uint64(CELLS)
 _Word: TypeAlias = np.uint64
-_Code: TypeAlias = np.uint16
+_Code: TypeAlias = np.uint16 | np.uint32
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -49,7 +49,9 @@ def walk(nodes: Int32, root: int, tile: Tile, named: Bytes, counts: Bytes) -> in
             elif low > rank:
                 node = np.uint64(nodes[node, RIGHT])
             else:
-                left, right, to = _part(tile, np.uint64(feature), np.uint16(rank - low), words, kept)
+                left, right, to = _part(
+                    tile, np.uint64(feature), tile.codes.dtype.type(rank - low), words, kept
+                )
                 if left == 0:
                     _put_back(tile, kept, to)
                     node = np.uint64(nodes[node, RIGHT])

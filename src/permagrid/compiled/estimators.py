@@ -1,0 +1,179 @@
+"""From a fitted estimator, with all that is wrapped about it, to its compiled form, if it has one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import is_classifier, is_regressor
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+from sklearn.utils.validation import check_is_fitted
+
+from permagrid.compiled.additive import CompiledAdditive
+from permagrid.compiled.columns import NUMBER, Recipe, fill
+from permagrid.compiled.compiling import compile_trees
+from permagrid.compiled.forest import CompiledForest
+from permagrid.compiled.nodes import Float, Index
+from permagrid.compiled.support_vectors import CompiledSupportVectors, Machine
+
+Task = Literal["value", "class"]
+_LEARNERS = "permagrid.learners."
+_AT_A_TIME = 65_536
+"""Rows that are encoded at a time, for trees."""
+_AS_IT_IS = (1.0, 0.0)
+
+
+class Compiled(Protocol):
+    """What predicts as an estimator does, many times faster."""
+
+    def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
+        """Return values, shape ``(n,)``, or probabilities of classes, shape ``(n, classes)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedTrees:
+    """Compiled trees of columns in which classes are encoded."""
+
+    recipe: Recipe
+    trees: CompiledForest
+
+    def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
+        """Return predictions, see `CompiledForest.predict`; rows with a missing value get none."""
+        rows, places = self.recipe.asked(rows, order)
+        columns = self.recipe.arrays()
+        several = self.trees.is_class or self.trees.outputs > 1
+        width = max(self.trees.outputs, 2) if self.trees.is_class else self.trees.outputs
+        out = np.full((len(rows), width) if several else len(rows), np.nan)
+        cells = np.empty((len(columns.source), min(_AT_A_TIME, len(places))))
+        for start in range(0, len(places), _AT_A_TIME):
+            own = places[start : start + _AT_A_TIME]
+            fill(rows, own, columns, cells)
+            out[own] = self.trees.predict(cells[:, : len(own)].T)
+        return out
+
+
+def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
+    """Return the compiled form of a fitted estimator; None if it has none and must predict by itself.
+
+    Compiled are trees (see `compile_trees`), support vectors with a radial kernel, and additive models: as
+    permagrid's learners build them, with their classes encoded, columns and target scaled, and scores turned
+    into probabilities; of scikit-learn also `SVR` by itself, behind `StandardScaler` and within
+    `TransformedTargetRegressor`.
+
+    Parameters
+    ----------
+    estimator
+        What is fitted.
+    task
+        ``value`` for what its `predict` says, ``class`` for its `predict_proba`.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> rows = np.random.default_rng(0).normal(size=(80, 3))
+    >>> machine = make_pipeline(StandardScaler(), SVR()).fit(rows, np.sin(rows[:, 0]))
+    >>> compiled = compile_estimator(machine, "value")
+    >>> np.allclose(compiled.predict(rows), machine.predict(rows), rtol=0, atol=1e-12)
+    True
+    """
+    fits = is_classifier(estimator) if task == "class" else is_regressor(estimator)
+    if not fits:
+        return None
+    check_is_fitted(estimator)
+    raw = getattr(estimator, "n_features_in_", None)
+    return None if raw is None else _compiled(estimator, Recipe.of(int(raw)), _AS_IT_IS)
+
+
+def _compiled(estimator: Any, recipe: Recipe, line: tuple[float, float]) -> Compiled | None:
+    """Return the form of an estimator of made columns, whose predictions are put on a line."""
+    if isinstance(estimator, Pipeline):
+        for _, step in estimator.steps[:-1]:
+            made = _stepped(recipe, step)
+            if made is None:
+                return None
+            recipe = made
+        return _compiled(estimator.steps[-1][1], recipe, line)
+    if line == _AS_IT_IS and (inner := _within(estimator)) is not None:
+        return _compiled(inner[0], recipe, inner[1])
+    if isinstance(estimator, SVR):
+        return _support([estimator], recipe, [line], is_class=False)
+    return _last(estimator, recipe) if line == _AS_IT_IS else None
+
+
+def _last(estimator: Any, recipe: Recipe) -> Compiled | None:
+    """Return the form of what predicts by itself."""
+    if _ours(estimator, "PlattScaled"):
+        return _support(estimator.machines_, recipe, estimator.sigmoids_, is_class=True)
+    if _ours(estimator, "AdditiveRegressor"):
+        return CompiledAdditive.of(recipe, [estimator.sum_], is_class=False)
+    if _ours(estimator, "AdditiveClassifier"):
+        return CompiledAdditive.of(recipe, estimator.sums_, is_class=True)
+    return _trees(estimator, recipe)
+
+
+def _ours(estimator: Any, name: str) -> bool:
+    """Whether an estimator is a learner's own; that room is not to be imported from this one."""
+    kind = type(estimator)
+    return kind.__name__ == name and kind.__module__.startswith(_LEARNERS)
+
+
+def _stepped(recipe: Recipe, step: Any) -> Recipe | None:
+    if step is None or step == "passthrough":
+        return recipe
+    if _ours(step, "ClassEncoder"):
+        return recipe.encoded(step.categories_, one_hot=step.encoding == "one_hot")
+    if type(step) is StandardScaler:
+        none, many = not step.with_mean or step.mean_ is None, len(recipe.columns)
+        centre: Float = np.zeros(many) if none else np.asarray(step.mean_, dtype=float)
+        spread: Float = np.ones(many) if step.scale_ is None else np.asarray(step.scale_, dtype=float)
+        return recipe.scaled(centre, spread)
+    return None
+
+
+def _within(estimator: Any) -> tuple[Any, tuple[float, float]] | None:
+    """Return what predicts a scaled target, and the line back from it."""
+    if _ours(estimator, "ScaledTarget"):
+        return estimator.regressor_, (estimator.spread_, estimator.centre_)
+    if isinstance(estimator, TransformedTargetRegressor):
+        scaler = estimator.transformer_
+        plain = type(scaler) is StandardScaler and scaler.with_mean and scaler.with_std
+        if plain and len(scaler.mean_) == 1:
+            return estimator.regressor_, (float(scaler.scale_[0]), float(scaler.mean_[0]))
+    return None
+
+
+def _support(
+    machines: Sequence[Any], recipe: Recipe, lines: Sequence[tuple[float, float]], *, is_class: bool
+) -> Compiled | None:
+    kinds = SVC if is_class else SVR
+    for machine in machines:
+        if not isinstance(machine, kinds) or machine.kernel != "rbf" or issparse(machine.support_vectors_):
+            return None
+    widths = {float(machine._gamma) for machine in machines}
+    if len(widths) > 1:
+        return None
+    found = [
+        Machine(
+            machine.support_vectors_,
+            machine.dual_coef_[0],
+            float(machine.intercept_[0]),
+            float(slope),
+            float(shift),
+        )
+        for machine, (slope, shift) in zip(machines, lines, strict=True)
+    ]
+    return CompiledSupportVectors.of(recipe, found, widths.pop(), is_class=is_class)
+
+
+def _trees(estimator: Any, recipe: Recipe) -> Compiled | None:
+    trees = compile_trees(estimator)
+    if trees is None or recipe == Recipe.of(recipe.raw):
+        return trees
+    if any(column.kind == NUMBER and column.spread != 1.0 for column in recipe.columns):
+        return None
+    return EncodedTrees(recipe, trees)
