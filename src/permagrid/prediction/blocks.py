@@ -46,6 +46,8 @@ class BlockWork(Protocol):
 
 Predict = Callable[[Float], Float]
 """Rows of covariates, shape ``(n, covariates)``, to predictions, shape ``(n, outputs)``."""
+Order = Callable[[tuple[int, int]], NDArray[np.integer[Any]]]
+"""Rows and columns of a block to the places of all its cells, numbered row by row, in some order."""
 
 
 def predict_blocks(
@@ -126,6 +128,9 @@ class Prediction:
     """What the target can be."""
     known: Mapping[str, Float] = field(default_factory=dict)
     """Covariate -> the classes that the learner was trained on."""
+    order: Order | None = None
+    """Order in which the cells of a block are predicted; row by row if None. It changes speed, never the
+    result."""
 
     def __post_init__(self) -> None:
         absent = [name for name in self.covariates if name not in self.stack]
@@ -137,6 +142,8 @@ class Prediction:
     def block(self, window: Window) -> Block:
         """Return the predictions of a part of the map."""
         cells = read_cells(self.stack, self.covariates, window, self.known)
+        if self.order is not None:
+            cells = cells.along(self.order(cells.shape))
         chunks: list[Float] = []
         for start in range(0, len(cells.places), _ROWS_AT_A_TIME):
             rows = cells.rows[start : start + _ROWS_AT_A_TIME].astype(float)
@@ -165,6 +172,14 @@ class Cells(NamedTuple):
     """Cells that were left out because of a class unknown to the learner."""
     unseen_classes: Mapping[tuple[str, float], int]
     """Covariate and class -> cells among those."""
+
+    def along(self, order: NDArray[np.integer[Any]]) -> "Cells":
+        """Return the same cells in the order of some places, which are all places of the part."""
+        number = np.full(self.shape[0] * self.shape[1], -1)
+        number[self.places] = np.arange(len(self.places))
+        picked = number[order]
+        picked = picked[picked >= 0]
+        return self._replace(rows=self.rows[picked], places=self.places[picked])
 
 
 def read_cells(

@@ -19,6 +19,7 @@ from permagrid.steps.layers import map_name
 from permagrid.steps.learners import candidate, mapped_part
 from permagrid.steps.maps import Canvas, TargetMaker
 from permagrid.steps.nested import MAP, NESTED_FOLDER, fold_name, joined_parts, nested_schemes
+from permagrid.steps.predictors import map_predictor
 from permagrid.steps.scores import Ground, Kept, group_variants, parts_of
 from permagrid.study import LearnerPart, Study
 from permagrid.validation import Candidate, Folds, Problem, correlated_groups, refuse_or_classes
@@ -284,7 +285,7 @@ class _Sample:
         fitted = self.folds[learner].fitted
         many = rows[list(fitted.covariates)].to_numpy(float)
         many = many[np.isfinite(many).all(axis=1)]
-        predict = fitted.estimator.predict_proba if task == "class" else fitted.estimator.predict
+        predict = map_predictor(fitted.estimator, task=task)
         with threadpool_limits(1):
             predict(many)
             start = time.process_time()

@@ -1,7 +1,7 @@
 """Step: maps of an ensemble: its mean, its interval, the probability and the zones of permafrost."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from permagrid.compiled import patch_order
 from permagrid.covariates import at_epoch
 from permagrid.ensemble import ClassMixture
 from permagrid.inventory import zone_codes
@@ -21,6 +22,7 @@ from permagrid.steps.layers import Maker, Sheet
 from permagrid.steps.learners import candidate, is_joined
 from permagrid.steps.maps import PROBABILITY, Canvas, known_classes, map_variables, unit_of
 from permagrid.steps.nested import joined_parts
+from permagrid.steps.predictors import map_predictor
 from permagrid.steps.scores import Ground, table_digest
 from permagrid.study import Ensemble, Study
 from permagrid.validation import Fitted, fit
@@ -39,6 +41,7 @@ class FittedEnsemble:
     """In the order of the study."""
     joined: Joined
     """The mixture, and what it was learned from."""
+    _made: dict[str, list[Predict]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def covariates(self) -> tuple[str, ...]:
@@ -54,13 +57,17 @@ class FittedEnsemble:
         """Return the places, among `covariates`, of those that one learner sees."""
         return [self.covariates.index(name) for name in self.learners[number].covariates]
 
+    def predictors(self, task: str) -> list[Predict]:
+        """Return what gives values, or probabilities of classes, for each learner."""
+        if task not in self._made:
+            self._made[task] = [map_predictor(each.estimator, task=task) for each in self.learners]
+        return self._made[task]
+
     def said(self, rows: Float, *, task: str) -> Float:
         """Return what the learners say of rows, shape ``(n, learners)`` or ``(n, learners, classes)``."""
         found = []
-        for number, each in enumerate(self.learners):
-            seen = np.ascontiguousarray(rows[:, self.columns(number)])
-            estimator = each.estimator
-            found.append(estimator.predict(seen) if task == "value" else estimator.predict_proba(seen))
+        for number, predict in enumerate(self.predictors(task)):
+            found.append(predict(np.ascontiguousarray(rows[:, self.columns(number)])))
         return np.stack(found, axis=1).astype(float)
 
 
@@ -86,7 +93,7 @@ def percent(level: float) -> str:
 
 
 class EnsembleMaker(Maker):
-    """Makes the maps of an ensemble, from its distribution in closed form.
+    """Makes the maps of an ensemble, from tables of its distribution.
 
     Parameters
     ----------
@@ -189,10 +196,13 @@ class EnsembleMaker(Maker):
             fitted.covariates,
             outputs=4 if self._is_value else n_classes,
             known=known_classes(fitted.classes, self._ground.table),
+            order=patch_order,
         )
 
     def _predict(self, fitted: FittedEnsemble) -> Predict:
         mixture = self._joined.mixture
+        # Made here once, or every thread would make them for itself.
+        fitted.predictors(self._study.target.kind)
         if isinstance(mixture, ClassMixture):
             return partial(_probabilities, fitted, mixture)
         ends = np.array([0.5 - self.level / 2, 0.5 + self.level / 2])

@@ -11,14 +11,15 @@ import pandas as pd
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
+from permagrid.compiled import patch_order
 from permagrid.covariates import at_epoch
 from permagrid.grid import Float, Window, blocks
-from permagrid.prediction import row_wise
 from permagrid.prediction.blocks import Prediction
 from permagrid.products.legend import Legend, legend_for
 from permagrid.steps.code import code_digest
 from permagrid.steps.layers import Maker, Sheet
 from permagrid.steps.learners import mapped_part
+from permagrid.steps.predictors import map_predictor
 from permagrid.steps.scores import Ground, table_digest
 from permagrid.study import Study
 from permagrid.validation import Candidate, Fitted, fit
@@ -116,12 +117,13 @@ class TargetMaker(Maker):
         """Return what predicts values, or probabilities of all classes."""
         is_class = self._study.target.kind == "class"
         return Prediction(
-            row_wise(self.fitted.estimator, task=self._study.target.kind),
+            map_predictor(self.fitted.estimator, task=self._study.target.kind),
             at_epoch(self._canvas.stack, epoch),
             self.fitted.covariates,
             outputs=len(self.fitted.estimator.classes_) if is_class else 1,
             valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
             known=known_classes(self.fitted.classes, self._table),
+            order=patch_order,
         )
 
     def _sheet(self, variable: str) -> Sheet:
