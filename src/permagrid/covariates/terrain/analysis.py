@@ -14,7 +14,7 @@ from permagrid.covariates.terrain.base_level import base_level
 from permagrid.covariates.terrain.bending import curvature
 from permagrid.covariates.terrain.channels import strahler_order
 from permagrid.covariates.terrain.convergence import convergence_index
-from permagrid.covariates.terrain.disk import disk_of, disk_sums, mean_filter
+from permagrid.covariates.terrain.disk import cells_within, disk_of, disk_sums, mean_filter
 from permagrid.covariates.terrain.fill import fill, fill_and_level, ringed
 from permagrid.covariates.terrain.flow import CONVERGENCE, drained_area, spread_area, steepest_descent
 from permagrid.covariates.terrain.frame import Distances, frame_of
@@ -262,7 +262,7 @@ class TerrainAnalysis:
                 total, count = disk_sums(_padded(surface, top, bottom, disk.down, disk.along), disk)
                 inside[...] = total / np.maximum(count, 1)
             else:
-                reach = int(radius)
+                reach = cells_within(radius)
                 inside[...] = mean_filter(_padded(surface, top, bottom, reach, reach), radius)
         smooth[np.isnan(surface)] = np.nan
         return smooth

@@ -5,7 +5,7 @@ from odc.geo.geobox import GeoBox
 
 from permagrid.covariates.table import COVARIATES, Request
 from permagrid.covariates.terrain.bending import Curvature, curvature
-from permagrid.covariates.terrain.disk import mean_filter
+from permagrid.covariates.terrain.disk import cells_within, mean_filter
 from permagrid.covariates.terrain.frame import Distances, frame_of
 from permagrid.covariates.terrain.lazily import Analysis, Elevation, by_blocks, on_grid_or_source
 from permagrid.covariates.terrain.limits import refuse_smoothing
@@ -142,7 +142,7 @@ def _made(
             f"covariate {request.covariate.name}: smoothing is the radius of a disk of cells, 0 for none or "
             f"at least 1; found {smoothing:g}"
         )
-    reach = int(smoothing)
+    reach = cells_within(smoothing)
 
     def index(elevation: Elevation, whole: GeoBox, window: Window) -> Elevation:
         rows, columns = window

@@ -165,13 +165,24 @@ def rounded(elevation: NDArray[Any]) -> Float:
     return np.asarray(np.round(np.asarray(elevation, dtype=float) / _QUANTUM) * _QUANTUM)
 
 
+def cells_within(radius: float) -> int:
+    """Return how many cells a disk reaches from its centre, those on the rim included.
+
+    Examples
+    --------
+    >>> cells_within(1.5), cells_within(2.0), cells_within(np.nextafter(2.0, 0.0))
+    (1, 2, 2)
+    """
+    return int(radius * (1.0 + _NEARLY) + _NEARLY)
+
+
 def mean_filter(elevation: NDArray[Any], radius: float) -> Float:
     """Return the mean of all cells whose centres lie within a radius of each cell, its own included.
 
     Parameters
     ----------
     elevation
-        Shape ``(rows + 2 * n, columns + 2 * n)`` with n the whole part of the radius, NaN as nodata [m].
+        Shape ``(rows + 2 * n, columns + 2 * n)`` with n as `cells_within` tells, NaN as nodata [m].
     radius
         Radius, the rim included [cell].
 
@@ -187,7 +198,7 @@ def mean_filter(elevation: NDArray[Any], radius: float) -> Float:
     >>> mean_filter(peak, 1.0)
     array([[2.]])
     """
-    n = int(radius)
+    n = cells_within(radius)
     rows, columns = elevation.shape[0] - 2 * n, elevation.shape[1] - 2 * n
     one = np.ones((rows, 1))
     edges, none = np.array([0, columns]), np.empty((0, 0), dtype=np.int64)
