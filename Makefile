@@ -44,6 +44,8 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/terrain_compound.py
 	@$(BIN)/python benchmarks/applicability.py
 	@$(BIN)/python benchmarks/comparison.py
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "sklearn-raster>=0.1.0.dev0" || true
+	@$(BIN)/python benchmarks/prediction_speed.py
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

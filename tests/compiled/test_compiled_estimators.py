@@ -1,5 +1,6 @@
 """Compiled support vectors, additive models and encoded trees say what their learners say, in any order."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,6 +18,8 @@ from permagrid.compiled import (
     CompiledSupportVectors,
     EncodedTrees,
     compile_estimator,
+    compiled_of,
+    plain,
 )
 from permagrid.errors import PermagridError
 from permagrid.learners import build_learner
@@ -127,6 +130,24 @@ def test_they_refuse_rows_and_orders_that_do_not_fit(case):
         compiled.predict(np.zeros((4, 2)))
     with pytest.raises(PermagridError, match="order"):
         compiled.predict(asked(), np.arange(3))
+
+
+def test_they_are_kept_as_arrays_and_text(case, tmp_path):
+    (_, task, _), estimator = case
+    compiled, rows = compile_estimator(estimator, task), asked()
+    header, arrays = plain(compiled)
+    np.savez(tmp_path / "compiled.npz", **arrays)
+    with np.load(tmp_path / "compiled.npz", allow_pickle=False) as stored:
+        back = compiled_of(json.loads(json.dumps(header)), dict(stored))
+    assert np.array_equal(back.predict(rows), compiled.predict(rows))
+    for name in arrays:
+        with pytest.raises(PermagridError, match=f"lack {name}"):
+            compiled_of(header, {key: array for key, array in arrays.items() if key != name})
+        if len(arrays[name]):
+            with pytest.raises(PermagridError, match="fit together"):
+                compiled_of(header, {**arrays, name: arrays[name][:-1]})
+    with pytest.raises(PermagridError, match="form 'magic' of a compiled estimator: allowed are trees"):
+        compiled_of({**header, "form": "magic"}, arrays)
 
 
 @pytest.mark.parametrize("name", ["support_vectors", "additive_model", "random_forest"])

@@ -5,6 +5,7 @@ from permagrid.compiled.compiling import compile_trees
 from permagrid.compiled.estimators import Compiled, EncodedTrees, compile_estimator
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.order import patch_order
+from permagrid.compiled.stored import compiled_of, plain
 from permagrid.compiled.support_vectors import CompiledSupportVectors
 
 __all__ = [
@@ -15,5 +16,7 @@ __all__ = [
     "EncodedTrees",
     "compile_estimator",
     "compile_trees",
+    "compiled_of",
     "patch_order",
+    "plain",
 ]

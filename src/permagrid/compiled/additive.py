@@ -17,7 +17,7 @@ _CELLS = 512
 _CURVE, _LINE, _CLASSES = range(3)
 
 
-class _Terms(NamedTuple):
+class Terms(NamedTuple):
     """All terms of all sums, as arrays."""
 
     output: Index
@@ -42,7 +42,7 @@ class CompiledAdditive:
     """
 
     recipe: Recipe
-    terms: _Terms
+    terms: Terms
     intercepts: Float
     is_class: bool
 
@@ -72,7 +72,7 @@ class CompiledAdditive:
                 rows.append(own)
                 ends.append(limits)
         first = np.concatenate([[0], np.cumsum([len(own) for own in rows])]).astype(np.int64)
-        terms = _Terms(
+        terms = Terms(
             np.array(output, dtype=np.int64),
             np.array(column, dtype=np.int64),
             np.array(kind, dtype=np.int64),
@@ -120,7 +120,7 @@ def _term(term: Any) -> tuple[int, Float, list[float]]:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _sums(
-    rows: NDArray[np.floating], places: Index, columns: Columns, terms: _Terms, intercepts: Float, out: Float
+    rows: NDArray[np.floating], places: Index, columns: Columns, terms: Terms, intercepts: Float, out: Float
 ) -> None:
     """Set sums of terms, shape ``(n, outputs)``."""
     cells = np.zeros((len(columns.source), _CELLS))

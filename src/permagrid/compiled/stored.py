@@ -1,0 +1,164 @@
+"""Compiled estimators as a header for JSON and arrays for npz, and back, with nothing taken on trust."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from permagrid.compiled.additive import CompiledAdditive, Terms
+from permagrid.compiled.columns import PLACE, Column, Columns, Recipe
+from permagrid.compiled.estimators import Compiled, EncodedTrees
+from permagrid.compiled.forest import CompiledForest
+from permagrid.compiled.kernels import VECTORS
+from permagrid.compiled.support_vectors import CompiledSupportVectors
+from permagrid.errors import PermagridError
+
+Header = dict[str, Any]
+Arrays = dict[str, NDArray[Any]]
+_COLUMNS, _TERMS = "columns_", "terms_"
+
+
+def plain(compiled: Compiled) -> tuple[Header, Arrays]:
+    """Return all that a compiled estimator is: a header that JSON can hold, and arrays.
+
+    Parameters
+    ----------
+    compiled
+        What `compile_estimator` returned.
+
+    Raises
+    ------
+    PermagridError
+        If it is something else.
+    """
+    if isinstance(compiled, CompiledForest):
+        header, arrays = compiled.plain()
+        return {"form": "trees", **header}, arrays
+    if isinstance(compiled, EncodedTrees):
+        header, arrays = compiled.trees.plain()
+        return {"form": "encoded trees", "raw": compiled.recipe.raw, **header}, arrays | _recipe(compiled)
+    if isinstance(compiled, CompiledSupportVectors):
+        header = {"form": "support vectors", "scale": compiled.scale}
+        arrays = {name: getattr(compiled, name) for name in ("blocks", "coefficients", "lines")}
+    elif isinstance(compiled, CompiledAdditive):
+        header = {"form": "additive"}
+        arrays = {_TERMS + name: array for name, array in compiled.terms._asdict().items()}
+        arrays["intercepts"] = compiled.intercepts
+    else:
+        raise PermagridError(f"{type(compiled).__name__} is not a compiled estimator")
+    header |= {"raw": compiled.recipe.raw, "is_class": compiled.is_class}
+    return header, arrays | _recipe(compiled)
+
+
+def compiled_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    """Return the compiled estimator of which `plain` was made.
+
+    Raises
+    ------
+    PermagridError
+        If parts are missing, or do not fit together.
+    """
+    form = header.get("form")
+    if form not in _FORMS:
+        raise PermagridError(f"form {form!r} of a compiled estimator: allowed are {', '.join(_FORMS)}")
+    try:
+        return _FORMS[form](header, arrays)
+    except KeyError as error:
+        raise PermagridError(f"compiled {form} lack {error.args[0]}") from None
+
+
+def _recipe(compiled: Any) -> Arrays:
+    return {_COLUMNS + name: array for name, array in compiled.recipe.arrays()._asdict().items()}
+
+
+def _recipe_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Recipe:
+    found = Columns(**{name: arrays[_COLUMNS + name] for name in Columns._fields})
+    many, raw = len(found.source), int(header["raw"])
+    _check(
+        "columns",
+        all(len(part) == many for part in (found.kind, found.centre, found.spread)),
+        _rises(found.first, many, len(found.known)),
+        ((found.source >= 0) & (found.source < raw)).all(),
+        ((found.kind >= 0) & (found.kind <= PLACE)).all(),
+    )
+    return Recipe(
+        raw,
+        tuple(
+            Column(
+                int(found.source[at]),
+                int(found.kind[at]),
+                tuple(float(code) for code in found.known[found.first[at] : found.first[at + 1]]),
+                float(found.centre[at]),
+                float(found.spread[at]),
+            )
+            for at in range(many)
+        ),
+    )
+
+
+def _support_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    recipe = _recipe_of(header, arrays)
+    blocks, weights, lines = (_floats(arrays[name]) for name in ("blocks", "coefficients", "lines"))
+    _check(
+        "support vectors",
+        blocks.ndim == 2 and blocks.shape[1:] == (VECTORS * (1 + len(recipe.columns)),),
+        lines.ndim == 2 and lines.shape[1:] == (3,) and len(lines) > 0,
+        weights.shape == (len(blocks), VECTORS * len(lines)),
+    )
+    return CompiledSupportVectors(
+        recipe, blocks, weights, lines, float(header["scale"]), bool(header["is_class"])
+    )
+
+
+def _additive_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    recipe, intercepts = _recipe_of(header, arrays), _floats(arrays["intercepts"])
+    given = {name: arrays[_TERMS + name] for name in Terms._fields}
+    for name in ("output", "column", "kind", "first"):
+        given[name] = np.ascontiguousarray(given[name], dtype=np.int64)
+    terms = Terms(**given | {name: _floats(given[name]) for name in ("table", "ends")})
+    many = len(terms.output)
+    _check(
+        "terms",
+        intercepts.ndim == 1 and len(intercepts) > 0,
+        all(part.shape == (many,) for part in (terms.output, terms.column, terms.kind)),
+        terms.table.ndim == 2 and terms.table.shape[1:] == (5,) and terms.ends.shape == (many, 4),
+    )
+    _check(
+        "terms",
+        _rises(terms.first, many, len(terms.table)),
+        ((terms.output >= 0) & (terms.output < len(intercepts))).all(),
+        ((terms.column >= 0) & (terms.column < len(recipe.columns))).all(),
+    )
+    # A curve without pieces would be looked up beyond the table.
+    _check("terms", (np.diff(terms.first)[terms.kind == 0] > 0).all())
+    return CompiledAdditive(recipe, terms, intercepts, bool(header["is_class"]))
+
+
+def _encoded_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    recipe, trees = _recipe_of(header, arrays), CompiledForest.of(header, arrays)
+    _check("columns", len(trees.forest.first) - 1 == len(recipe.columns))
+    return EncodedTrees(recipe, trees)
+
+
+def _floats(array: NDArray[Any]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(array, dtype=float)
+
+
+def _rises(first: NDArray[Any], many: int, last: int) -> bool:
+    """Whether places begin at 0, never fall, and end at the last."""
+    whole = first.shape == (many + 1,)
+    return bool(whole and first[0] == 0 and first[-1] == last and (np.diff(first) >= 0).all())
+
+
+def _check(part: str, *sound: Any) -> None:
+    if not all(sound):
+        raise PermagridError(f"a compiled estimator does not fit together: {part}")
+
+
+_FORMS: dict[str, Callable[[Mapping[str, Any], Mapping[str, NDArray[Any]]], Compiled]] = {
+    "trees": CompiledForest.of,
+    "encoded trees": _encoded_of,
+    "support vectors": _support_of,
+    "additive": _additive_of,
+}
