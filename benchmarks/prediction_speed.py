@@ -121,7 +121,7 @@ def compare(case: Case, world: Landscape, options: argparse.Namespace) -> str:
     rates: dict[str, list[float]] = {}
     for _ in range(options.rounds):
         found = {"ours": rate(lambda: compiled.predict(world.cells, world.order), len(world.land))}
-        for size in CHUNKS:
+        for size in (size for size in CHUNKS if size <= len(own)):
             parts = [own[at : at + size] for at in range(0, len(own), size)]
             for name, work in peers.items():
                 spent = rate(lambda parts=parts, work=work: [work(part) for part in parts], len(own))
