@@ -117,6 +117,7 @@ def compare(case: Case, world: Landscape, options: argparse.Namespace) -> str:
     apart = np.abs(compiled.predict(asked) - said(case.model)(asked)).max()
     apart /= 1.0 if is_classifier(case.model) else world.values.std()
     raster = by_raster(case.model, world, options.side)
+    compiled.predict(world.cells[world.land[:100]])
     peers = {"its own": said(case.model)} | ({} if case.peer is None else {"scikit-learn": case.peer})
     rates: dict[str, list[float]] = {}
     for _ in range(options.rounds):
