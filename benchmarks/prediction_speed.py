@@ -117,11 +117,12 @@ def compare(case: Case, world: Landscape, options: argparse.Namespace) -> str:
     apart = np.abs(compiled.predict(asked) - said(case.model)(asked)).max()
     apart /= 1.0 if is_classifier(case.model) else world.values.std()
     raster = by_raster(case.model, world, options.side)
+    compiled.predict(world.cells[world.land[:100]])
     peers = {"its own": said(case.model)} | ({} if case.peer is None else {"scikit-learn": case.peer})
     rates: dict[str, list[float]] = {}
     for _ in range(options.rounds):
         found = {"ours": rate(lambda: compiled.predict(world.cells, world.order), len(world.land))}
-        for size in CHUNKS:
+        for size in (size for size in CHUNKS if size <= len(own)):
             parts = [own[at : at + size] for at in range(0, len(own), size)]
             for name, work in peers.items():
                 spent = rate(lambda parts=parts, work=work: [work(part) for part in parts], len(own))
