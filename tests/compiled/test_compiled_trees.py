@@ -207,7 +207,7 @@ def test_what_is_not_compiled_predicts_by_itself(block):
 
 def test_rows_of_another_width_are_refused(block):
     compiled = compile_trees(RandomForestRegressor(3).fit(block[::40], targets(block[::40], 0)))
-    with pytest.raises(PermagridError, match="the trees read 6 columns; found an array of shape"):
+    with pytest.raises(PermagridError, match="6 columns are read; found an array of shape"):
         compiled.predict(block[:, :5])
     with pytest.raises(PermagridError, match="an order of 9900 rows"):
         compiled.predict(block, np.arange(3))

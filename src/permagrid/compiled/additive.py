@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from permagrid.compiled.asked import asked_rows
 from permagrid.compiled.columns import Columns, Recipe, fill
 from permagrid.compiled.links import from_log_odds
 from permagrid.compiled.nodes import Float, Index
@@ -99,7 +100,7 @@ class CompiledAdditive:
         PermagridError
             If rows have another number of columns than there are covariates.
         """
-        rows, places = self.recipe.asked(rows, order)
+        rows, places = asked_rows(rows, self.recipe.raw, order)
         said = np.full((len(rows), len(self.intercepts)), np.nan)
         _sums(rows, places, self.recipe.arrays(), self.terms, self.intercepts, said)
         return from_log_odds(said) if self.is_class else said[:, 0]

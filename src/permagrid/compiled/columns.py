@@ -1,15 +1,13 @@
 """Columns that an estimator sees, made of raw covariates: classes encoded, numbers scaled."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from permagrid.compiled.nodes import Float, Index
-from permagrid.compiled.ranks import complete
-from permagrid.errors import PermagridError
 
 NUMBER, IS_CLASS, PLACE = range(3)
 """A column is the number itself; 1 where it is a certain class and 0 elsewhere; or the place of the class
@@ -93,25 +91,6 @@ class Recipe:
             np.array([column.centre for column in self.columns], dtype=float),
             np.array([column.spread for column in self.columns], dtype=float),
         )
-
-    def asked(self, rows: NDArray[Any], order: Index | None) -> tuple[NDArray[Any], Index]:
-        """Return checked rows, and the places of those that lack no value, in the order they are taken in.
-
-        Raises
-        ------
-        PermagridError
-            If rows have another number of covariates, or the order is not one of them.
-        """
-        rows = np.asarray(rows)
-        if rows.ndim != 2 or rows.shape[1] != self.raw:
-            raise PermagridError(f"{self.raw} columns are read; found an array of shape {rows.shape}")
-        if rows.dtype not in (np.float32, np.float64):
-            rows = rows.astype(float)
-        wanted = np.arange(len(rows)) if order is None else np.ascontiguousarray(order, dtype=np.int64)
-        if wanted.shape != (len(rows),):
-            raise PermagridError(f"an order of {len(rows)} rows was expected; found shape {wanted.shape}")
-        places = np.empty(len(rows), dtype=np.int64)
-        return rows, places[: complete(rows, wanted, places)]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -15,6 +15,7 @@ from sklearn.svm import SVC, SVR
 from sklearn.utils.validation import check_is_fitted
 
 from permagrid.compiled.additive import CompiledAdditive
+from permagrid.compiled.asked import asked_rows
 from permagrid.compiled.columns import NUMBER, Recipe, fill
 from permagrid.compiled.compiling import compile_trees
 from permagrid.compiled.forest import CompiledForest
@@ -44,7 +45,7 @@ class EncodedTrees:
 
     def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
         """Return predictions, see `CompiledForest.predict`; rows with a missing value get none."""
-        rows, places = self.recipe.asked(rows, order)
+        rows, places = asked_rows(rows, self.recipe.raw, order)
         columns = self.recipe.arrays()
         several = self.trees.is_class or self.trees.outputs > 1
         width = max(self.trees.outputs, 2) if self.trees.is_class else self.trees.outputs

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from permagrid.compiled.asked import asked_rows
 from permagrid.compiled.nodes import Bytes, Float, Forest, Index, Int32, checked_forest
-from permagrid.compiled.ranks import complete, rank_rows
+from permagrid.compiled.ranks import rank_rows
 from permagrid.compiled.sums import add_values, count_votes, logistic, name_leaves, shares
 from permagrid.compiled.tiles import CELLS, Tile, enter, tile_for
 from permagrid.errors import PermagridError
@@ -67,7 +68,7 @@ class CompiledForest:
         PermagridError
             If rows have another number of columns than those of which the trees were grown.
         """
-        rows, places = self._asked(rows, order)
+        rows, places = asked_rows(rows, len(self.forest.first) - 1, order)
         out = np.full((len(rows), self.outputs), np.nan)
         tiles, total = TilesOf(self.forest, self.single), np.empty((self.outputs, CELLS))
         for start in range(0, len(places), CELLS):
@@ -96,26 +97,13 @@ class CompiledForest:
         PermagridError
             If rows have another number of columns than those of which the trees were grown.
         """
-        rows, places = self._asked(rows, order)
+        rows, places = asked_rows(rows, len(self.forest.first) - 1, order)
         out = np.full((len(rows), len(self.columns)), -1, dtype=np.int32)
         tiles = TilesOf(self.forest, self.single)
         for start in range(0, len(places), CELLS):
             own = places[start : start + CELLS]
             name_leaves(self.forest, tiles.of(rows, own), own, out)
         return out
-
-    def _asked(self, rows: NDArray[Any], order: Index | None) -> tuple[NDArray[Any], Index]:
-        rows = np.asarray(rows)
-        columns = len(self.forest.first) - 1
-        if rows.ndim != 2 or rows.shape[1] != columns:
-            raise PermagridError(f"the trees read {columns} columns; found an array of shape {rows.shape}")
-        if rows.dtype not in (np.float32, np.float64):
-            rows = rows.astype(float)
-        wanted = np.arange(len(rows)) if order is None else np.ascontiguousarray(order, dtype=np.int64)
-        if wanted.shape != (len(rows),):
-            raise PermagridError(f"an order of {len(rows)} rows was expected; found shape {wanted.shape}")
-        places = np.empty(len(rows), dtype=np.int64)
-        return rows, places[: complete(rows, wanted, places)]
 
     def _linked(self, out: Float) -> Float:
         if self.link == "mean":

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from permagrid.compiled.asked import asked_rows
 from permagrid.compiled.columns import Columns, Recipe, fill
 from permagrid.compiled.kernels import CELLS, VECTORS, add_kernels
 from permagrid.compiled.links import from_log_odds
@@ -112,7 +113,7 @@ class CompiledSupportVectors:
         PermagridError
             If rows have another number of columns than there are covariates.
         """
-        rows, places = self.recipe.asked(rows, order)
+        rows, places = asked_rows(rows, self.recipe.raw, order)
         said = np.full((len(rows), len(self.lines)), np.nan)
         columns = self.recipe.arrays()
         _sums(rows, places, columns, self.scale, self.blocks, self.coefficients, self.lines, said)
