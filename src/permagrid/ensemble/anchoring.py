@@ -10,6 +10,7 @@ from permagrid.ensemble.copula_member import CopulaMember
 from permagrid.ensemble.copula_mixture import CopulaMixture
 from permagrid.ensemble.marginals import Marginal
 from permagrid.ensemble.mixture import checked_rows
+from permagrid.ensemble.smoothing import rising
 from permagrid.ensemble.weights import em_weights
 from permagrid.errors import PermagridError
 from permagrid.grid import Float
@@ -97,13 +98,11 @@ def anchored(mixture: CopulaMixture, place: int, kept: float) -> CopulaMember:
     thin = np.unique(np.linspace(0, len(own.nodes) - 1, _NODES).astype(int))
     said, ranks = own.nodes[thin], own.heights[thin]
     means = np.maximum.accumulate(mixture.alone(place).mean(said[:, None]))
-    heights = np.maximum.accumulate(np.interp(kept * means + (1.0 - kept) * said, means, ranks))
-    first = int(np.searchsorted(heights, heights[0], side="right")) - 1
-    rising = np.concatenate([[first], np.flatnonzero(np.diff(heights) > 0.0) + 1])
-    rising = np.unique(rising[rising >= first])
-    if len(rising) < 2:
+    moved = np.maximum.accumulate(np.interp(kept * means + (1.0 - kept) * said, means, ranks))
+    nodes, heights = rising(said, moved)
+    if len(nodes) < 2:
         return member
-    return replace(member, placed=replace(own, nodes=said[rising], heights=heights[rising]), kept=kept)
+    return replace(member, placed=replace(own, nodes=nodes, heights=heights), kept=kept)
 
 
 def keep_what_holds(

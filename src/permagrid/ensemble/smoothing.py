@@ -81,7 +81,7 @@ def smoothed(values: Float, shares: Float, lower: float, upper: float) -> Smooth
     adapted = np.clip(np.exp((typical - np.log(density)) / 2.0), *_ADAPTED)
     widths = np.maximum(common * adapted, min(least, common))
     heights = _heights(nodes, values, widths, shares, (lower, upper))
-    nodes, heights = _rising(nodes, heights)
+    nodes, heights = rising(nodes, heights)
     upper_tail = lower_tail = Tail(math.nan, heavy=False)
     if math.isinf(upper):
         nodes, heights, upper_tail = _tailed(nodes, heights, values, shares, effective)
@@ -89,7 +89,7 @@ def smoothed(values: Float, shares: Float, lower: float, upper: float) -> Smooth
         turned = _tailed(-nodes[::-1], 1.0 - heights[::-1], -values[::-1], shares[::-1], effective)
         lower_tail = turned[2]
         if lower_tail.heavy:
-            nodes, heights = _rising(-turned[0][::-1], 1.0 - turned[1][::-1])
+            nodes, heights = rising(-turned[0][::-1], 1.0 - turned[1][::-1])
     return Smoothed(nodes, heights, common, lower_tail, upper_tail)
 
 
@@ -148,8 +148,8 @@ def _sums(nodes: Float, centres: Float, widths: Float, shares: Float) -> Float:
     return total
 
 
-def _rising(nodes: Float, heights: Float) -> tuple[Float, Float]:
-    """Return the table without the nodes at which nothing is added, so that it can be inverted."""
+def rising(nodes: Float, heights: Float) -> tuple[Float, Float]:
+    """Return a table without the nodes at which nothing is added, so that it can be inverted."""
     first = int(np.searchsorted(heights, heights[0], side="right")) - 1
     kept = np.concatenate([[first], np.flatnonzero(np.diff(np.maximum.accumulate(heights)) > 0.0) + 1])
     return nodes[kept], heights[kept]
@@ -181,7 +181,7 @@ def _tailed(
     outside = join + scale / shape * (share**-shape - 1.0)
     joined = np.concatenate([heights[inner], 1.0 - left * share])
     joined[-1] = 1.0
-    return *_rising(np.concatenate([nodes[inner], outside]), joined), tail
+    return *rising(np.concatenate([nodes[inner], outside]), joined), tail
 
 
 def _pareto(excess: Float, shares: Float) -> tuple[float, float]:
