@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from permagrid.errors import PermagridError
     from permagrid.grid import make_geobox
     from permagrid.learners import build_learner
+    from permagrid.models import load_model, save_model
+    from permagrid.predict import predict as predict_study
     from permagrid.prediction import predict_blocks
     from permagrid.products.geotiff import write_cog
     from permagrid.run import run as run_study
@@ -34,13 +36,16 @@ _FACE = {
     "check_study": ("permagrid.check", "check_study"),
     "compare": ("permagrid.validation", "compare"),
     "flag_sites": ("permagrid.sites.quality", "flag_sites"),
+    "load_model": ("permagrid.models", "load_model"),
     "make_geobox": ("permagrid.grid", "make_geobox"),
     "make_world": ("permagrid.world", "make_world"),
     "predict_blocks": ("permagrid.prediction", "predict_blocks"),
+    "predict_study": ("permagrid.predict", "predict"),
     "read_study": ("permagrid.study", "read_study"),
     "reduce_sites": ("permagrid.sites.reduce", "reduce_sites"),
     "run_study": ("permagrid.run", "run"),
     "sample_stack": ("permagrid.sites.sample", "sample_stack"),
+    "save_model": ("permagrid.models", "save_model"),
     "write_cog": ("permagrid.products.geotiff", "write_cog"),
     "write_world": ("permagrid.world", "write_world"),
 }
@@ -57,13 +62,16 @@ __all__ = [
     "check_study",
     "compare",
     "flag_sites",
+    "load_model",
     "make_geobox",
     "make_world",
     "predict_blocks",
+    "predict_study",
     "read_study",
     "reduce_sites",
     "run_study",
     "sample_stack",
+    "save_model",
     "write_cog",
     "write_world",
 ]

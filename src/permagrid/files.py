@@ -1,10 +1,11 @@
-"""Files written whole or not at all, and their hashes."""
+"""Files and folders written whole or not at all, and their hashes."""
 
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 
 from permagrid.errors import PermagridError, RunError
 
@@ -13,7 +14,8 @@ from permagrid.errors import PermagridError, RunError
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; what is written there gets its name when the body succeeds.
 
-    A failure leaves what was there before, and no temporary file.
+    That may be a folder, too, which takes the place of one of the same name. A failure leaves what was there
+    before, and no temporary file.
 
     Examples
     --------
@@ -27,11 +29,25 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         yield temporary
+        if path.is_dir():
+            remove(path)
         temporary.replace(path)
     finally:
         # A file in the place of the folder makes even the removal fail.
-        if temporary.exists():
+        if temporary.is_dir():
+            rmtree(temporary)
+        elif temporary.exists():
             temporary.unlink()
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder such that no half of it is ever seen under its name."""
+    if path.is_dir():
+        doomed = path.with_name(f"{path.name}.partial")
+        path.rename(doomed)
+        rmtree(doomed)
+    else:
+        path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

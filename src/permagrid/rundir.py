@@ -13,10 +13,11 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from permagrid.errors import PermagridError
-from permagrid.files import replacing, sha256_of, write_text
+from permagrid.files import remove, replacing, sha256_of, write_text
 
 FILES: dict[str, str] = {
     "maps": "{study}_{variable}_{epoch}.tif, Cloud-Optimised GeoTIFF with .qml style",
+    "models": "fitted learners and ensembles, without the rows they were fitted to; see permagrid predict",
     "scores.csv": "scores of every learner, fold scheme and subset, with bootstrap intervals",
     "fold_distances.csv": "how far test sites are from training sites, and the map from the sites",
     "sites.parquet": "GeoParquet of all observations with flags, reasons and whether they were kept",
@@ -94,6 +95,11 @@ class RunDir:
     def maps(self) -> Path:
         """Folder of the maps."""
         return self.path / "maps"
+
+    @property
+    def models(self) -> Path:
+        """Folder of the fitted learners."""
+        return self.path / "models"
 
     def _refuse_foreign_files(self) -> None:
         """Refuse to write over somebody's files, such as an input table that is called sites.parquet."""
@@ -247,8 +253,9 @@ class RunDir:
         for folder in (self.path, self.maps, self.work, self.work / "folds"):
             for path in folder.glob(".*.partial*"):
                 path.unlink()
-        for path in (*(self.work / "stack").glob("*.partial"), *(self.work / "blocks").glob("*.partial")):
-            rmtree(path)
+        for folder in (self.work / "stack", self.work / "blocks", self.models):
+            for path in folder.glob("*.partial"):
+                rmtree(path)
         for path in (self.work / "blocks").glob("*/.*.partial"):
             path.unlink()
 
@@ -260,19 +267,11 @@ class RunDir:
         for name in stale:
             for path in (self.path / folder).glob(f"{glob.escape(Path(name).stem)}.*"):
                 remove(path)
+            if (self.path / name).exists():
+                remove(self.path / name)
             del self._ledger[name]
         if stale:
             self._write_ledger()
-
-
-def remove(path: Path) -> None:
-    """Remove a file or folder such that no half of it is ever seen under its name."""
-    if path.is_dir():
-        doomed = path.with_name(f"{path.name}.partial")
-        path.rename(doomed)
-        rmtree(doomed)
-    else:
-        path.unlink()
 
 
 def digest(ingredients: object) -> str:

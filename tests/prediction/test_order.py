@@ -7,8 +7,8 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestRegressor
 
 from permagrid.compiled import patch_order
 from permagrid.learners import build_learner
+from permagrid.models import map_predictor
 from permagrid.prediction.blocks import Prediction, read_cells
-from permagrid.steps.predictors import map_predictor
 
 WINDOW = slice(3, 40), slice(5, 58)
 

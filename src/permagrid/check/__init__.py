@@ -63,8 +63,17 @@ def check_file(path: Path, root: Path, *, data: bool = True) -> list[Fault]:
     return _faults(read_draft(path), root, data=data)
 
 
-def accepted(study: Study | Path, root: Path) -> Study:
+def accepted(study: Study | Path, root: Path, *, sites: bool = True) -> Study:
     """Return a study, read from its file if need be, that has no fault.
+
+    Parameters
+    ----------
+    study
+        The study, or the path of its file.
+    root
+        Folder from which its relative paths start.
+    sites
+        Whether to look into all its files; else into those of its grid and covariates alone.
 
     Raises
     ------
@@ -72,20 +81,20 @@ def accepted(study: Study | Path, root: Path) -> Study:
         With every fault of the study and its data.
     """
     read = read_draft(study) if isinstance(study, Path) else draft(study)
-    faults = _faults(read, root, data=True)
+    faults = _faults(read, root, data=True, sites=sites)
     if faults or read.study is None:
         raise StudyError(faults)
     return read.study
 
 
-def _faults(read: Draft, root: Path, *, data: bool) -> list[Fault]:
-    findings = [*read.findings, *_judged(read, root, data=data)]
+def _faults(read: Draft, root: Path, *, data: bool, sites: bool = True) -> list[Fault]:
+    findings = [*read.findings, *_judged(read, root, data=data, sites=sites)]
     # Locations in a study from which faulty items were taken are those of what remains.
     original = [Finding(read.places.original(f.location), f.message) for f in findings[len(read.findings) :]]
     return read.places.faults([*read.findings, *original])
 
 
-def _judged(read: Draft, root: Path, *, data: bool) -> Iterator[Finding]:
+def _judged(read: Draft, root: Path, *, data: bool, sites: bool) -> Iterator[Finding]:
     study = read.study
     if study is None:
         return
@@ -97,7 +106,9 @@ def _judged(read: Draft, root: Path, *, data: bool) -> Iterator[Finding]:
     if not data:
         return
     sound = whole - {str(finding.location[0]) for finding in broken}
-    missing = list(missing_files(study, root, usable))
+    drawn = study if sites else study.model_copy(update={"references": (), "inventory": None, "truth": None})
+    parts = usable if sites else usable & {"covariates", "epochs", "grid"}
+    missing = list(missing_files(drawn, root, parts))
     yield from missing
     if "covariates" in usable:
         looked = list(covariate_rasters(study, root, grid="grid" in sound, epochs="epochs" in sound))
@@ -106,6 +117,8 @@ def _judged(read: Draft, root: Path, *, data: bool) -> Iterator[Finding]:
         if geobox is not None:
             told = {int(f.location[1]) for f in (*missing, *looked) if f.location[0] == "covariates"}
             yield from build_faults(study, root, geobox, told=told)
+    if not sites:
+        return
     if not study.is_tabular:
         yield from other_rasters(study, root, grid="grid" in sound)
     geobox = geobox_of(study) if sound >= {"grid", "inventory"} else None

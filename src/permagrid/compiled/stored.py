@@ -19,6 +19,12 @@ Arrays = dict[str, NDArray[Any]]
 _COLUMNS, _TERMS = "columns_", "terms_"
 
 
+def is_compiled(fitted: Any) -> bool:
+    """Return whether something is a compiled estimator, which `plain` takes."""
+    kinds = (CompiledForest, EncodedTrees, CompiledSupportVectors, CompiledAdditive)
+    return isinstance(fitted, kinds)
+
+
 def plain(compiled: Compiled) -> tuple[Header, Arrays]:
     """Return all that a compiled estimator is: a header that JSON can hold, and arrays.
 

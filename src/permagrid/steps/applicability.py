@@ -17,7 +17,8 @@ from permagrid.products.legend import legend_for
 from permagrid.rundir import digest
 from permagrid.steps.code import code_digest
 from permagrid.steps.layers import Maker, Sheet
-from permagrid.steps.maps import Canvas, known_classes
+from permagrid.steps.maps import Canvas
+from permagrid.steps.models import known_classes
 from permagrid.steps.scores import Ground, table_digest
 from permagrid.study import Study
 from permagrid.validation import Candidate, Comparison, Folds

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from permagrid.models import map_predictor
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir
 from permagrid.steps.applicability import LAYERS
@@ -18,8 +19,8 @@ from permagrid.steps.importance import REPEATS, is_known
 from permagrid.steps.layers import map_name
 from permagrid.steps.learners import candidate, mapped_part
 from permagrid.steps.maps import Canvas, TargetMaker
+from permagrid.steps.models import learner_model
 from permagrid.steps.nested import MAP, NESTED_FOLDER, fold_name, joined_parts, nested_schemes
-from permagrid.steps.predictors import map_predictor
 from permagrid.steps.scores import Ground, Kept, group_variants, parts_of
 from permagrid.study import LearnerPart, Study
 from permagrid.validation import Candidate, Folds, Problem, correlated_groups, refuse_or_classes
@@ -88,7 +89,7 @@ class Costs:
         self._learner = settled(study, ground, rundir) if self._is_settled else learner
         epochs = [] if study.is_tabular else study.epoch_names
         self._cells = 0 if study.is_tabular else int(np.prod(canvas.stack.odc.geobox.shape))
-        maker = TargetMaker(study, self._learner, ground, canvas)
+        maker = TargetMaker(study, learner_model(study, self._learner, ground, rundir), canvas)
         self._n_maps = (len(maker.sheets) + (len(LAYERS) if study.products.applicability else 0)) * len(
             epochs
         )

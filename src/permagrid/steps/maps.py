@@ -1,28 +1,23 @@
-"""Step: the chosen learner fitted to all sites, and its maps of the target for every epoch."""
+"""Step: maps of the target for every epoch, by the model of one learner."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from permagrid.compiled import patch_order
 from permagrid.covariates import at_epoch
-from permagrid.grid import Float, Window, blocks
+from permagrid.grid import Window, blocks
 from permagrid.prediction.blocks import Prediction
 from permagrid.products.legend import Legend, legend_for
 from permagrid.steps.code import code_digest
 from permagrid.steps.layers import Maker, Sheet
-from permagrid.steps.learners import mapped_part
-from permagrid.steps.predictors import map_predictor
-from permagrid.steps.scores import Ground, table_digest
+from permagrid.steps.models import Source
 from permagrid.study import Study
-from permagrid.validation import Candidate, Fitted, fit
 
 PROBABILITY = "permafrost_probability"
 
@@ -64,29 +59,20 @@ def map_variables(study: Study) -> list[str]:
 
 
 class TargetMaker(Maker):
-    """Makes the maps of the target, by the learner fitted to all rows.
+    """Makes the maps of the target, by one learner.
 
     Parameters
     ----------
-    study, learner
-        The study, and the learner it maps by, which has nothing left to choose.
-    ground
-        The rows it is fitted to.
+    study
+        The study.
+    source
+        Its model.
     canvas
         What maps are drawn from.
     """
 
-    def __init__(self, study: Study, learner: Candidate, ground: Ground, canvas: Canvas) -> None:
-        self._study, self._learner, self._table, self._canvas = study, learner, ground.table, canvas
-        weighed = [ground.where] if learner.weigh else []
-        data = table_digest(ground.table, [*learner.covariates, "value"])
-        self._data = [data, dict(learner.keywords), list(learner.covariates), *weighed]
-
-    @cached_property
-    def fitted(self) -> Fitted:
-        """The learner, fitted when it is first needed."""
-        with threadpool_limits(1):
-            return fit(self._learner, self._table)
+    def __init__(self, study: Study, source: Source, canvas: Canvas) -> None:
+        self._study, self._source, self._canvas = study, source, canvas
 
     @property
     def epochs(self) -> list[str]:
@@ -103,11 +89,9 @@ class TargetMaker(Maker):
         study = self._study
         return {
             "code": code_digest(__name__),
-            "learner": mapped_part(study).model_dump(mode="json"),
-            "seed": study.seed,
+            "model": self._source.ingredients,
             "target": study.target.model_dump(mode="json"),
             "study": [study.study, study.metadata.title, study.metadata.licence],
-            "data": self._data,
             "epoch": epoch,
             "variable": sheet.variable,
             "layers": self._canvas.layers_of(epoch, study.epoch_names),
@@ -115,14 +99,14 @@ class TargetMaker(Maker):
 
     def work(self, epoch: str) -> Prediction:
         """Return what predicts values, or probabilities of all classes."""
-        is_class = self._study.target.kind == "class"
+        model, is_class = self._source.model, self._study.target.kind == "class"
         return Prediction(
-            map_predictor(self.fitted.estimator, task=self._study.target.kind),
+            model.learners[0].predict,
             at_epoch(self._canvas.stack, epoch),
-            self.fitted.covariates,
-            outputs=len(self.fitted.estimator.classes_) if is_class else 1,
+            model.learners[0].covariates,
+            outputs=len(model.target.classes) if is_class else 1,
             valid_range=(0.0, 1.0) if is_class else self._study.target.valid_range,
-            known=known_classes(self.fitted.classes, self._table),
+            known=model.known,
             order=patch_order,
         )
 
@@ -145,13 +129,8 @@ class TargetMaker(Maker):
             return values[0]
         if variable == PROBABILITY:
             return values[-1]
-        codes, missing = self.fitted.estimator.classes_, np.isnan(values[0])
+        codes, missing = np.array(self._source.model.target.classes), np.isnan(values[0])
         return np.where(missing, 255, codes[np.where(missing, 0.0, values).argmax(axis=0)]).astype("uint8")
-
-
-def known_classes(classes: Sequence[str], table: pd.DataFrame) -> Mapping[str, Float]:
-    """Return the classes of each class covariate in the rows that a learner is fitted to."""
-    return {name: np.unique(table[name].to_numpy(float)) for name in classes}
 
 
 def unit_of(variable: str, study: Study) -> str:

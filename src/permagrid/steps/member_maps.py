@@ -16,9 +16,8 @@ from permagrid.steps.ensemble_maps import EnsembleMaker
 from permagrid.steps.layers import Maker, Sheet
 from permagrid.steps.maps import Canvas, unit_of
 from permagrid.steps.members import Members, MemberWalk, make_members
-from permagrid.steps.scores import Ground
+from permagrid.steps.models import EnsembleFit
 from permagrid.steps.tallies import Tally
-from permagrid.study import Ensemble, Study
 from permagrid.validation import Variogram
 
 _NAME = "work/members.json"
@@ -31,10 +30,10 @@ class MemberMaker(Maker):
 
     Parameters
     ----------
-    study, ensemble, ground, canvas
-        The study, what it joins, its rows, and what maps are drawn from.
+    fit, canvas
+        The ensemble, and what maps are drawn from.
     central
-        Makes the maps of the ensemble, and has its learners fitted.
+        Makes the maps of the ensemble.
     errors
         How far the errors of the ensemble are alike.
     regions
@@ -45,16 +44,15 @@ class MemberMaker(Maker):
 
     def __init__(
         self,
-        study: Study,
-        ensemble: Ensemble,
-        ground: Ground,
+        fit: EnsembleFit,
         canvas: Canvas,
         central: EnsembleMaker,
         errors: Variogram,
         regions: Regions | None,
         rundir: RunDir,
     ) -> None:
-        self._study, self._ensemble, self._ground, self._canvas = study, ensemble, ground, canvas
+        self._study, self._ensemble, self._ground = fit.study, fit.ensemble, fit.ground
+        self._fit, self._canvas = fit, canvas
         self._central, self._errors, self._regions, self._rundir = central, errors, regions, rundir
         self._made: Members | None = None
 
@@ -63,7 +61,7 @@ class MemberMaker(Maker):
         """The members, made when they are first needed."""
         if self._made is None:
             self._made = make_members(
-                self._study, self._ensemble, self._ground, self._central.fitted, self._errors
+                self._study, self._ensemble, self._ground, self._fit.fitted, self._errors
             )
         return self._made
 
@@ -119,7 +117,7 @@ class MemberMaker(Maker):
             self._study,
             self._ground,
             self._canvas,
-            self._central.fitted,
+            self._fit.fitted,
             self.members,
             self._regions,
         )

@@ -17,9 +17,9 @@ from permagrid.inventory import Regions, cell_areas, cell_change
 from permagrid.learners.resampled import Resampled, resampled
 from permagrid.prediction.blocks import Block, Cells, read_cells
 from permagrid.steps.ensemble import Joined
-from permagrid.steps.ensemble_maps import FittedEnsemble
 from permagrid.steps.learners import candidate
-from permagrid.steps.maps import Canvas, known_classes
+from permagrid.steps.maps import Canvas
+from permagrid.steps.models import FittedEnsemble, known_classes
 from permagrid.steps.nested import joined_parts
 from permagrid.steps.scores import Ground
 from permagrid.steps.tallies import Tally, Worlds

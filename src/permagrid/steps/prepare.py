@@ -1,6 +1,7 @@
 """Step: all that comes before the maps, from covariates to learners that have nothing left to choose."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from permagrid.steps.inputs import Hashes
 from permagrid.steps.layers import Maker
 from permagrid.steps.learners import is_joined
 from permagrid.steps.maps import Canvas, TargetMaker
+from permagrid.steps.models import KeptModel, keep_models, learner_model
 from permagrid.steps.start import Start, started
 from permagrid.steps.uncertainty import Makers, Uncertainty
 from permagrid.study import Study
@@ -32,6 +34,8 @@ class Prepared:
     """The study."""
     geobox: GeoBox | None
     """Its grid; None for a study of a table."""
+    folder: RunDir
+    """Its folder."""
     begun: Start
     """Covariates and rows."""
     ground: scores.Ground
@@ -51,6 +55,16 @@ class Prepared:
     intervals: dict[str, Any] | None
     """How far intervals may be trusted."""
 
+    @cached_property
+    def models(self) -> list[KeptModel]:
+        """The models that the study leaves: its learner where that is mapped, and its ensemble."""
+        found = []
+        if not is_joined(self.study):
+            found.append(learner_model(self.study, self.learner, self.ground, self.folder))
+        if self.uncertainty is not None:
+            found.append(self.uncertainty.model(self.intervals))
+        return found
+
     def canvas(self, block: int) -> Canvas:
         """Return what maps are drawn from."""
         return Canvas.of(self.begun.cube, self.begun.stores.values(), block=block)
@@ -61,7 +75,7 @@ class Prepared:
             return [], None
         makers: list[Maker] = []
         if not is_joined(self.study):
-            makers.append(TargetMaker(self.study, self.learner, self.ground, canvas))
+            makers.append(TargetMaker(self.study, self.models[0], canvas))
         joined = None
         if self.uncertainty is not None:
             joined = self.uncertainty.makers(canvas, self.geobox, self.quote, self.intervals)
@@ -119,9 +133,10 @@ def prepared(
         weights: pd.Series = weights_of(worth, learner.covariates)
         belief = belief_of(study, ground, learner, comparison, weights, quote)
         intervals = uncertainty.intervals(belief, quote) if uncertainty else None
-    return Prepared(
+    ready = Prepared(
         study,
         geobox,
+        folder,
         begun,
         ground,
         comparison,
@@ -132,3 +147,7 @@ def prepared(
         belief,
         intervals,
     )
+
+    with steps.step("models"):
+        keep_models(ready.models, folder)
+    return ready

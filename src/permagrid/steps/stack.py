@@ -10,8 +10,9 @@ from permagrid.covariates import Covariate, build, open_stack, stack_layers, sto
 from permagrid.covariates.raster import class_mask
 from permagrid.covariates.stack import Layer
 from permagrid.covariates.traits import Years
+from permagrid.files import remove
 from permagrid.progress import Advance
-from permagrid.rundir import RunDir, digest, remove
+from permagrid.rundir import RunDir, digest
 from permagrid.steps.code import code_digest
 from permagrid.steps.inputs import Hashes, covariates_of, files_for
 from permagrid.study import Study

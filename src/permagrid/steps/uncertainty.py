@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,8 +20,10 @@ from permagrid.steps.ensemble_maps import EnsembleMaker
 from permagrid.steps.intervals import interval_record, measured_coverage
 from permagrid.steps.inventory import inventory_record
 from permagrid.steps.layers import Maker, Map
+from permagrid.steps.learners import is_joined
 from permagrid.steps.maps import Canvas
 from permagrid.steps.member_maps import MemberMaker
+from permagrid.steps.models import EnsembleFit, KeptModel
 from permagrid.steps.nested import nested_predictions
 from permagrid.steps.regions import region_of_cells
 from permagrid.steps.scores import Ground
@@ -94,6 +97,15 @@ class Uncertainty:
         cells = np.unique(np.stack([row, column]), axis=1, return_inverse=True)[1]
         return fit_variogram(longitude, latitude, np.asarray(scores), cells.ravel())
 
+    @cached_property
+    def fit(self) -> EnsembleFit:
+        """Its learners, fitted to all rows when they are first needed."""
+        return EnsembleFit(self.study, self.ensemble, self.ground, self.joined)
+
+    def model(self, intervals: dict[str, Any] | None) -> KeptModel:
+        """Return its model, which knows how far its interval may be trusted."""
+        return self.fit.kept(self.rundir, measured_coverage(intervals, max(self.ensemble.intervals)))
+
     def makers(
         self, canvas: Canvas, geobox: GeoBox, quote: str, intervals: dict[str, Any] | None
     ) -> "Makers":
@@ -101,16 +113,19 @@ class Uncertainty:
         study, ensemble, root = self.study, self.ensemble, self.ground.root
         level = max(ensemble.intervals)
         central = EnsembleMaker(
-            study, ensemble, self.ground, self.joined, canvas, measured_coverage(intervals, level)
+            study,
+            self.model(intervals),
+            canvas,
+            level,
+            coverage=measured_coverage(intervals, level),
+            with_target=is_joined(study),
         )
         if not ensemble.members or (len(study.epochs) == 1 and study.inventory is None):
             return Makers(study, canvas.stack, root, central, None)
         if study.target.kind == "class" and study.target.variable != "permafrost_presence":
             return Makers(study, canvas.stack, root, central, None)
         regions = region_of_cells(geobox, study, root)
-        members = MemberMaker(
-            study, ensemble, self.ground, canvas, central, self.errors(quote, geobox), regions, self.rundir
-        )
+        members = MemberMaker(self.fit, canvas, central, self.errors(quote, geobox), regions, self.rundir)
         return Makers(study, canvas.stack, root, central, members)
 
 

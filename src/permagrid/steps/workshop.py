@@ -8,10 +8,11 @@ from typing import Any
 from permagrid.blockstore import BlockError, BlockStore, StoredBlock
 from permagrid.errors import RunError
 from permagrid.executors import Executor
+from permagrid.files import remove
 from permagrid.grid import Window
 from permagrid.prediction.blocks import Block, BlockWork
 from permagrid.progress import Steps
-from permagrid.rundir import RunDir, digest, remove
+from permagrid.rundir import RunDir, digest
 from permagrid.steps.code import code_digest
 
 FOLDER = "blocks"
