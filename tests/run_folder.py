@@ -26,4 +26,5 @@ def bytes_of(folder: Path) -> dict[str, str]:
     """Return name -> hash of each product."""
     names = [*TABLES, "report.html", "study.resolved.yaml"]
     paths = [folder / name for name in names] + sorted((folder / "maps").iterdir())
+    paths += sorted((folder / "models").iterdir())
     return {path.name: sha256_of(path) for path in paths}

@@ -13,7 +13,7 @@ import permagrid
 from command_line import call, made_up_study, write_data, write_study
 from permagrid.cli import main
 
-COMMANDS = ("new", "schema", "check", "audit", "fetch", "run", "show", "verify", "world")
+COMMANDS = ("new", "schema", "check", "audit", "fetch", "run", "predict", "show", "verify", "world")
 
 
 def raising(error: BaseException) -> Any:

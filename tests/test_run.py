@@ -91,7 +91,18 @@ def test_scores_have_a_row_for_every_learner_and_fold_scheme(finished):
 
 def test_the_summary_has_what_its_schema_says(summary, finished):
     assert {
-        *("schema", "study", "digest", "versions", "inputs", "sites", "folds", "scores", "products"),
+        *(
+            "schema",
+            "study",
+            "digest",
+            "versions",
+            "inputs",
+            "sites",
+            "folds",
+            "scores",
+            "models",
+            "products",
+        ),
         *("agreement", "truth", "reused", "timing_s", "peak_memory_mb", "covariates", "covariate_groups"),
         *("quote", "paired", "choices", "importance", "applicability", "audit"),
         *("intervals", "inventory", "emulation"),

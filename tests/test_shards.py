@@ -40,6 +40,11 @@ def task(small_world, tmp_path_factory) -> Task:
 def test_shards_in_any_order_and_then_a_run_give_the_bytes_of_a_whole_run(
     task, whole, small_world, monkeypatch, capsys, tmp_path
 ):
+    def none_is_fitted(*_):
+        raise AssertionError
+
+    # Shards read the model that was prepared.
+    monkeypatch.setattr("permagrid.steps.models.fit", none_is_fitted)
     with pytest.raises(PartialError, match="shard 3/3: its 12 blocks are made, 24 of other shards are not"):
         make_shard(task, Shard(3, 3))
     # As a shell calls it, from the study's file.

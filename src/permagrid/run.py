@@ -148,6 +148,7 @@ def _carry_out(job: _Run, hashes: Hashes) -> summary.Outcome:
             training=begun.table,
             comparison=comparison,
             maps=made,
+            models=[model.path for model in ready.models],
             agreement=summary.agreement(made, study, root),
             truth=summary.against_truth(made, study, root),
             covariates=summary.covariates_list(covariates_of(study), begun.cube, predictors(study)),

@@ -100,7 +100,8 @@ def verify(out: Path, *, data: Path | None = None) -> Verified:
 
 def _known(ledger: Mapping[str, Any], seal: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, str]:
     """Return file -> the hash that it must have; what the latest run made tells more than what it left."""
-    known = {str(made["path"]): str(made["sha256"]) for made in summary.get("products", [])}
+    made = [*summary.get("products", []), *summary.get("models", [])]
+    known = {str(each["path"]): str(each["sha256"]) for each in made}
     known |= {name: str(entry.get("sha256", "")) for name, entry in ledger.items() if isinstance(entry, dict)}
     return known | {name: str(hashed) for name, hashed in seal.items()}
 

@@ -13,19 +13,26 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from permagrid.errors import PermagridError
 
 _SCHEMA = "schema.json"
-_OURS = "permagrid.learners."
+_OURS = ("permagrid.learners.", "permagrid.physics.")
 _ALLOWED = {
     "collections.OrderedDict",
+    "functools.partial",
     "lightgbm.basic.Booster",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
     "xgboost.core.Booster",
 }
 """What estimators of this package hold, beside their own types and those that skops trusts by itself."""
 _SHARED = {"JsonNode", "TypeNode"}
 """Values which one process shares, where another makes several that are equal."""
+_DAMAGED = (
+    *(OSError, zipfile.BadZipFile, ValueError, KeyError),
+    *(TypeError, AttributeError, ImportError),
+)
+"""What reading a file that is none, or of other versions, may raise."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 

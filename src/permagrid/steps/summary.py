@@ -20,6 +20,7 @@ from permagrid.covariates.resample import onto
 from permagrid.covariates.sources import open_grid
 from permagrid.covariates.table import attributes
 from permagrid.errors import PermagridError
+from permagrid.files import sha256_of
 from permagrid.grid import blocks
 from permagrid.sites.quality import flag_counts
 from permagrid.steps.inputs import path_patterns
@@ -46,6 +47,8 @@ class Outcome(NamedTuple):
     """Out-of-fold predictions and scores."""
     maps: Sequence[Map]
     """The maps."""
+    models: Sequence[str]
+    """Folders of the models, within that of the run."""
     agreement: list[dict[str, Any]]
     """Rank correlations with reference maps."""
     truth: list[dict[str, Any]]
@@ -65,6 +68,7 @@ def record_of(outcome: Outcome, folder: Path) -> dict[str, Any]:
         "scores": score_list(outcome.comparison.scores),
         **outcome.evidence,
         "products": products_of(outcome.maps, folder),
+        "models": [{"path": name, "sha256": sha256_of(folder / name)} for name in outcome.models],
         "covariates": outcome.covariates,
         "covariate_groups": gain_list(outcome.comparison.gains),
         "agreement": outcome.agreement,
