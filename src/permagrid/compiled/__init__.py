@@ -1,8 +1,9 @@
 """Fitted estimators in the form of arrays, by which maps are predicted many times faster."""
 
 from permagrid.compiled.additive import CompiledAdditive
+from permagrid.compiled.combined import Compiled, CompiledMean
 from permagrid.compiled.compiling import compile_trees
-from permagrid.compiled.estimators import Compiled, EncodedTrees, compile_estimator
+from permagrid.compiled.estimators import EncodedTrees, compile_estimator
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.order import patch_order
 from permagrid.compiled.stored import compiled_of, plain
@@ -12,6 +13,7 @@ __all__ = [
     "Compiled",
     "CompiledAdditive",
     "CompiledForest",
+    "CompiledMean",
     "CompiledSupportVectors",
     "EncodedTrees",
     "compile_estimator",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from permagrid.compiled.additive import CompiledAdditive
 from permagrid.compiled.asked import asked_rows
 from permagrid.compiled.columns import NUMBER, Recipe, fill
+from permagrid.compiled.combined import Compiled, CompiledMean
 from permagrid.compiled.compiling import compile_trees
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.nodes import Float, Index
@@ -27,13 +28,6 @@ _LEARNERS = "permagrid.learners."
 _AT_A_TIME = 65_536
 """Rows that are encoded at a time, for trees."""
 _AS_IT_IS = (1.0, 0.0)
-
-
-class Compiled(Protocol):
-    """What predicts as an estimator does, many times faster."""
-
-    def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
-        """Return values, shape ``(n,)``, or probabilities of classes, shape ``(n, classes)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +57,8 @@ def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
 
     Compiled are trees (see `compile_trees`), support vectors with a radial kernel, and additive models: as
     permagrid's learners build them, with their classes encoded, columns and target scaled, and scores turned
-    into probabilities; of scikit-learn also `SVR` by itself, behind `StandardScaler` and within
-    `TransformedTargetRegressor`.
+    into probabilities; means of several, if all of these are; of scikit-learn also `SVR` by itself, behind
+    `StandardScaler` and within `TransformedTargetRegressor`.
 
     Parameters
     ----------
@@ -87,7 +81,21 @@ def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
         return None
     check_is_fitted(estimator)
     raw = getattr(estimator, "n_features_in_", None)
-    return None if raw is None else _compiled(estimator, Recipe.of(int(raw)), _AS_IT_IS)
+    if raw is None:
+        return None
+    for name in ("AverageRegressor", "AverageClassifier"):
+        if _ours(estimator, name):
+            return _mean(estimator, task)
+    return _compiled(estimator, Recipe.of(int(raw)), _AS_IT_IS)
+
+
+def _mean(estimator: Any, task: Task) -> Compiled | None:
+    members = [compile_estimator(member, task) for member in estimator.members_]
+    found = [member for member in members if member is not None]
+    if len(found) < len(members):
+        return None
+    columns = tuple(None if each is None else tuple(map(int, each)) for each in estimator.columns)
+    return CompiledMean(int(estimator.n_features_in_), tuple(found), columns)
 
 
 def _compiled(estimator: Any, recipe: Recipe, line: tuple[float, float]) -> Compiled | None:

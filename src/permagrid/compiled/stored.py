@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from permagrid.compiled.additive import CompiledAdditive, Terms
 from permagrid.compiled.columns import PLACE, Column, Columns, Recipe
-from permagrid.compiled.estimators import Compiled, EncodedTrees
+from permagrid.compiled.combined import Compiled, CompiledMean
+from permagrid.compiled.estimators import EncodedTrees
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.kernels import VECTORS
 from permagrid.compiled.support_vectors import CompiledSupportVectors
@@ -16,7 +17,7 @@ from permagrid.errors import PermagridError
 
 Header = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
-_COLUMNS, _TERMS = "columns_", "terms_"
+_COLUMNS, _TERMS, _MEMBER = "columns_", "terms_", "member_{}_"
 
 
 def plain(compiled: Compiled) -> tuple[Header, Arrays]:
@@ -38,6 +39,8 @@ def plain(compiled: Compiled) -> tuple[Header, Arrays]:
     if isinstance(compiled, EncodedTrees):
         header, arrays = compiled.trees.plain()
         return {"form": "encoded trees", "raw": compiled.recipe.raw, **header}, arrays | _recipe(compiled)
+    if isinstance(compiled, CompiledMean):
+        return _plain_mean(compiled)
     if isinstance(compiled, CompiledSupportVectors):
         header = {"form": "support vectors", "scale": compiled.scale}
         arrays = {name: getattr(compiled, name) for name in ("blocks", "coefficients", "lines")}
@@ -66,6 +69,42 @@ def compiled_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
         return _FORMS[form](header, arrays)
     except KeyError as error:
         raise PermagridError(f"compiled {form} lack {error.args[0]}") from None
+
+
+def _plain_mean(compiled: CompiledMean) -> tuple[Header, Arrays]:
+    headers, every = [], Arrays()
+    for place, member in enumerate(compiled.members):
+        header, arrays = plain(member)
+        headers.append(header)
+        every |= within(_MEMBER.format(place), arrays)
+    columns = [None if each is None else list(each) for each in compiled.columns]
+    return {"form": "mean", "raw": compiled.raw, "members": headers, "columns": columns}, every
+
+
+def within(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    """Return arrays by names that begin with a prefix."""
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def part_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], prefix: str) -> Compiled:
+    """Return the part of a compiled estimator whose arrays have names that begin with a prefix.
+
+    Raises
+    ------
+    PermagridError
+        As `compiled_of`, with the prefix.
+    """
+    own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    try:
+        return compiled_of(header, own)
+    except PermagridError as error:
+        raise PermagridError(f"{prefix.rstrip('_').replace('_', ' ')}: {error}") from None
+
+
+def _mean_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    members = [part_of(own, arrays, _MEMBER.format(place)) for place, own in enumerate(header["members"])]
+    columns = tuple(None if each is None else tuple(map(int, each)) for each in header["columns"])
+    return CompiledMean(int(header["raw"]), tuple(members), columns)
 
 
 def _recipe(compiled: Any) -> Arrays:
@@ -161,4 +200,5 @@ _FORMS: dict[str, Callable[[Mapping[str, Any], Mapping[str, NDArray[Any]]], Comp
     "encoded trees": _encoded_of,
     "support vectors": _support_of,
     "additive": _additive_of,
+    "mean": _mean_of,
 }
