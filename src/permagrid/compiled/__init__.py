@@ -3,9 +3,11 @@
 from permagrid.compiled.additive import CompiledAdditive
 from permagrid.compiled.combined import Compiled, CompiledMean
 from permagrid.compiled.compiling import compile_trees
-from permagrid.compiled.estimators import EncodedTrees, compile_estimator
+from permagrid.compiled.encoded import EncodedTrees
+from permagrid.compiled.estimators import compile_estimator
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.order import patch_order
+from permagrid.compiled.quantiles import CompiledQuantiles
 from permagrid.compiled.stored import compiled_of, plain
 from permagrid.compiled.support_vectors import CompiledSupportVectors
 
@@ -14,6 +16,7 @@ __all__ = [
     "CompiledAdditive",
     "CompiledForest",
     "CompiledMean",
+    "CompiledQuantiles",
     "CompiledSupportVectors",
     "EncodedTrees",
     "compile_estimator",

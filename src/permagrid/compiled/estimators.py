@@ -1,11 +1,9 @@
 """From a fitted estimator, with all that is wrapped about it, to its compiled form, if it has one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import TransformedTargetRegressor
@@ -15,41 +13,17 @@ from sklearn.svm import SVC, SVR
 from sklearn.utils.validation import check_is_fitted
 
 from permagrid.compiled.additive import CompiledAdditive
-from permagrid.compiled.asked import asked_rows
-from permagrid.compiled.columns import NUMBER, Recipe, fill
+from permagrid.compiled.columns import NUMBER, Recipe
 from permagrid.compiled.combined import Compiled, CompiledMean
 from permagrid.compiled.compiling import compile_trees
-from permagrid.compiled.forest import CompiledForest
-from permagrid.compiled.nodes import Float, Index
+from permagrid.compiled.encoded import EncodedTrees
+from permagrid.compiled.nodes import Float
+from permagrid.compiled.quantiles import CompiledQuantiles
 from permagrid.compiled.support_vectors import CompiledSupportVectors, Machine
 
 Task = Literal["value", "class"]
 _LEARNERS = "permagrid.learners."
-_AT_A_TIME = 65_536
-"""Rows that are encoded at a time, for trees."""
 _AS_IT_IS = (1.0, 0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedTrees:
-    """Compiled trees of columns in which classes are encoded."""
-
-    recipe: Recipe
-    trees: CompiledForest
-
-    def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
-        """Return predictions, see `CompiledForest.predict`; rows with a missing value get none."""
-        rows, places = asked_rows(rows, self.recipe.raw, order)
-        columns = self.recipe.arrays()
-        several = self.trees.is_class or self.trees.outputs > 1
-        width = max(self.trees.outputs, 2) if self.trees.is_class else self.trees.outputs
-        out = np.full((len(rows), width) if several else len(rows), np.nan)
-        cells = np.empty((len(columns.source), min(_AT_A_TIME, len(places))))
-        for start in range(0, len(places), _AT_A_TIME):
-            own = places[start : start + _AT_A_TIME]
-            fill(rows, own, columns, cells)
-            out[own] = self.trees.predict(cells[:, : len(own)].T)
-        return out
 
 
 def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
@@ -122,6 +96,8 @@ def _last(estimator: Any, recipe: Recipe) -> Compiled | None:
         return CompiledAdditive.of(recipe, [estimator.sum_], is_class=False)
     if _ours(estimator, "AdditiveClassifier"):
         return CompiledAdditive.of(recipe, estimator.sums_, is_class=True)
+    if _ours(estimator, "QuantileForest"):
+        return CompiledQuantiles.of(recipe, estimator) if _unscaled(recipe) else None
     return _trees(estimator, recipe)
 
 
@@ -183,6 +159,9 @@ def _trees(estimator: Any, recipe: Recipe) -> Compiled | None:
     trees = compile_trees(estimator)
     if trees is None or recipe == Recipe.of(recipe.raw):
         return trees
-    if any(column.kind == NUMBER and column.spread != 1.0 for column in recipe.columns):
-        return None
-    return EncodedTrees(recipe, trees)
+    return EncodedTrees(recipe, trees) if _unscaled(recipe) else None
+
+
+def _unscaled(recipe: Recipe) -> bool:
+    """Whether trees that compare in single precision find numbers as they are."""
+    return all(column.kind != NUMBER or column.spread == 1.0 for column in recipe.columns)

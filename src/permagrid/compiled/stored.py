@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 from permagrid.compiled.additive import CompiledAdditive, Terms
 from permagrid.compiled.columns import PLACE, Column, Columns, Recipe
 from permagrid.compiled.combined import Compiled, CompiledMean
-from permagrid.compiled.estimators import EncodedTrees
+from permagrid.compiled.encoded import EncodedTrees
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.kernels import VECTORS
+from permagrid.compiled.quantiles import CompiledQuantiles, Leaves
 from permagrid.compiled.support_vectors import CompiledSupportVectors
 from permagrid.errors import PermagridError
 
 Header = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
 _COLUMNS, _TERMS, _MEMBER = "columns_", "terms_", "member_{}_"
+_LEAVES = "rows_"
 
 
 def plain(compiled: Compiled) -> tuple[Header, Arrays]:
@@ -39,6 +41,10 @@ def plain(compiled: Compiled) -> tuple[Header, Arrays]:
     if isinstance(compiled, EncodedTrees):
         header, arrays = compiled.trees.plain()
         return {"form": "encoded trees", "raw": compiled.recipe.raw, **header}, arrays | _recipe(compiled)
+    if isinstance(compiled, CompiledQuantiles):
+        header, arrays = compiled.trees.plain()
+        arrays |= _recipe(compiled) | within(_LEAVES, compiled.leaves._asdict())
+        return {"form": "quantiles", "raw": compiled.recipe.raw, **header}, arrays
     if isinstance(compiled, CompiledMean):
         return _plain_mean(compiled)
     if isinstance(compiled, CompiledSupportVectors):
@@ -180,6 +186,21 @@ def _encoded_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
     return EncodedTrees(recipe, trees)
 
 
+def _quantiles_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    recipe, trees = _recipe_of(header, arrays), CompiledForest.of(header, arrays)
+    given = {name: _floats(arrays[_LEAVES + name]) for name in ("totals", "weights", "values")}
+    starts = np.ascontiguousarray(arrays[_LEAVES + "starts"], dtype=np.int64)
+    members = np.ascontiguousarray(arrays[_LEAVES + "members"], dtype=np.int32)
+    _check(
+        "columns",
+        len(trees.forest.first) - 1 == len(recipe.columns),
+        not trees.is_class and trees.outputs == 1 and trees.link == "mean" and not len(trees.named),
+    )
+    of_one_axis = [part.ndim == 1 for part in (starts, members)] + [part.ndim == 1 for part in given.values()]
+    _check("rows of leaves", all(of_one_axis), len(starts) > 1)
+    return CompiledQuantiles(recipe, trees, Leaves(starts, members, **given))
+
+
 def _floats(array: NDArray[Any]) -> NDArray[np.float64]:
     return np.ascontiguousarray(array, dtype=float)
 
@@ -201,4 +222,5 @@ _FORMS: dict[str, Callable[[Mapping[str, Any], Mapping[str, NDArray[Any]]], Comp
     "support vectors": _support_of,
     "additive": _additive_of,
     "mean": _mean_of,
+    "quantiles": _quantiles_of,
 }
