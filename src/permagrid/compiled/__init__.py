@@ -7,6 +7,7 @@ from permagrid.compiled.encoded import EncodedTrees
 from permagrid.compiled.estimators import compile_estimator
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.order import patch_order
+from permagrid.compiled.process import CompiledProcess, CompiledWithProcess
 from permagrid.compiled.quantiles import CompiledQuantiles
 from permagrid.compiled.stored import compiled_of, plain
 from permagrid.compiled.support_vectors import CompiledSupportVectors
@@ -16,8 +17,10 @@ __all__ = [
     "CompiledAdditive",
     "CompiledForest",
     "CompiledMean",
+    "CompiledProcess",
     "CompiledQuantiles",
     "CompiledSupportVectors",
+    "CompiledWithProcess",
     "EncodedTrees",
     "compile_estimator",
     "compile_trees",

@@ -18,6 +18,7 @@ from permagrid.compiled.combined import Compiled, CompiledMean
 from permagrid.compiled.compiling import compile_trees
 from permagrid.compiled.encoded import EncodedTrees
 from permagrid.compiled.nodes import Float
+from permagrid.compiled.process import CompiledWithProcess, Use, process_of
 from permagrid.compiled.quantiles import CompiledQuantiles
 from permagrid.compiled.support_vectors import CompiledSupportVectors, Machine
 
@@ -31,8 +32,9 @@ def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
 
     Compiled are trees (see `compile_trees`), support vectors with a radial kernel, and additive models: as
     permagrid's learners build them, with their classes encoded, columns and target scaled, and scores turned
-    into probabilities; means of several, if all of these are; of scikit-learn also `SVR` by itself, behind
-    `StandardScaler` and within `TransformedTargetRegressor`.
+    into probabilities; forests of quantiles; process models, and those with a learner, if this is; means of
+    several, if all of these are; of scikit-learn also `SVR` by itself, behind `StandardScaler` and within
+    `TransformedTargetRegressor`.
 
     Parameters
     ----------
@@ -57,10 +59,22 @@ def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
     raw = getattr(estimator, "n_features_in_", None)
     if raw is None:
         return None
-    for name in ("AverageRegressor", "AverageClassifier"):
-        if _ours(estimator, name):
-            return _mean(estimator, task)
-    return _compiled(estimator, Recipe.of(int(raw)), _AS_IT_IS)
+    if _ours(estimator, "AverageRegressor", "AverageClassifier"):
+        return _mean(estimator, task)
+    return _by_process(estimator, task) or _compiled(estimator, Recipe.of(int(raw)), _AS_IT_IS)
+
+
+def _by_process(estimator: Any, task: Task) -> Compiled | None:
+    """Return the form of a process model, or of one with a learner; None for others."""
+    if _ours(estimator, "ProcessRegressor", "ProcessClassifier"):
+        return process_of(estimator)
+    if not _ours(estimator, "ResidualRegressor", "FeatureRegressor", "FeatureClassifier"):
+        return None
+    process, learner = process_of(estimator.process_), compile_estimator(estimator.learner_, task)
+    if process is None or learner is None:
+        return None
+    use: Use = "residual" if _ours(estimator, "ResidualRegressor") else "feature"
+    return CompiledWithProcess(process, learner, _places(estimator.columns), use)
 
 
 def _mean(estimator: Any, task: Task) -> Compiled | None:
@@ -68,8 +82,12 @@ def _mean(estimator: Any, task: Task) -> Compiled | None:
     found = [member for member in members if member is not None]
     if len(found) < len(members):
         return None
-    columns = tuple(None if each is None else tuple(map(int, each)) for each in estimator.columns)
+    columns = tuple(_places(each) for each in estimator.columns)
     return CompiledMean(int(estimator.n_features_in_), tuple(found), columns)
+
+
+def _places(columns: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if columns is None else tuple(map(int, columns))
 
 
 def _compiled(estimator: Any, recipe: Recipe, line: tuple[float, float]) -> Compiled | None:
@@ -101,10 +119,10 @@ def _last(estimator: Any, recipe: Recipe) -> Compiled | None:
     return _trees(estimator, recipe)
 
 
-def _ours(estimator: Any, name: str) -> bool:
+def _ours(estimator: Any, *names: str) -> bool:
     """Whether an estimator is a learner's own; that room is not to be imported from this one."""
     kind = type(estimator)
-    return kind.__name__ == name and kind.__module__.startswith(_LEARNERS)
+    return kind.__name__ in names and kind.__module__.startswith(_LEARNERS)
 
 
 def _stepped(recipe: Recipe, step: Any) -> Recipe | None:
