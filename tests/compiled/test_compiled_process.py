@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from learners.made_process import INDICES, NAMES, QUARTERS, SNOWY, WAVE, climate, ground_temperature
 
+from learners.made_process import INDICES, NAMES, QUARTERS, SNOWY, WAVE, climate, ground_temperature
 from permagrid.compiled import (
     CompiledProcess,
     CompiledWithProcess,
@@ -16,7 +16,6 @@ from permagrid.compiled import (
 )
 from permagrid.errors import PermagridError
 from permagrid.learners import build_learner
-
 
 FOREST = {"name": "random_forest", "n_estimators": 6, "covariates": ["air", "noise", "soil"]}
 PROCESSES = {
