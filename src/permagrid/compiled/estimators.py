@@ -1,11 +1,9 @@
 """From a fitted estimator, with all that is wrapped about it, to its compiled form, if it has one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import TransformedTargetRegressor
@@ -15,47 +13,18 @@ from sklearn.svm import SVC, SVR
 from sklearn.utils.validation import check_is_fitted
 
 from permagrid.compiled.additive import CompiledAdditive
-from permagrid.compiled.asked import asked_rows
-from permagrid.compiled.columns import NUMBER, Recipe, fill
+from permagrid.compiled.columns import NUMBER, Recipe
+from permagrid.compiled.combined import Compiled, CompiledMean
 from permagrid.compiled.compiling import compile_trees
-from permagrid.compiled.forest import CompiledForest
-from permagrid.compiled.nodes import Float, Index
+from permagrid.compiled.encoded import EncodedTrees
+from permagrid.compiled.nodes import Float
+from permagrid.compiled.process import CompiledWithProcess, Use, process_of
+from permagrid.compiled.quantiles import CompiledQuantiles
 from permagrid.compiled.support_vectors import CompiledSupportVectors, Machine
 
 Task = Literal["value", "class"]
 _LEARNERS = "permagrid.learners."
-_AT_A_TIME = 65_536
-"""Rows that are encoded at a time, for trees."""
 _AS_IT_IS = (1.0, 0.0)
-
-
-class Compiled(Protocol):
-    """What predicts as an estimator does, many times faster."""
-
-    def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
-        """Return values, shape ``(n,)``, or probabilities of classes, shape ``(n, classes)``."""
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedTrees:
-    """Compiled trees of columns in which classes are encoded."""
-
-    recipe: Recipe
-    trees: CompiledForest
-
-    def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
-        """Return predictions, see `CompiledForest.predict`; rows with a missing value get none."""
-        rows, places = asked_rows(rows, self.recipe.raw, order)
-        columns = self.recipe.arrays()
-        several = self.trees.is_class or self.trees.outputs > 1
-        width = max(self.trees.outputs, 2) if self.trees.is_class else self.trees.outputs
-        out = np.full((len(rows), width) if several else len(rows), np.nan)
-        cells = np.empty((len(columns.source), min(_AT_A_TIME, len(places))))
-        for start in range(0, len(places), _AT_A_TIME):
-            own = places[start : start + _AT_A_TIME]
-            fill(rows, own, columns, cells)
-            out[own] = self.trees.predict(cells[:, : len(own)].T)
-        return out
 
 
 def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
@@ -63,7 +32,8 @@ def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
 
     Compiled are trees (see `compile_trees`), support vectors with a radial kernel, and additive models: as
     permagrid's learners build them, with their classes encoded, columns and target scaled, and scores turned
-    into probabilities; of scikit-learn also `SVR` by itself, behind `StandardScaler` and within
+    into probabilities; forests of quantiles; process models, and those with a learner, if this is; means of
+    several, if all of these are; of scikit-learn also `SVR` by itself, behind `StandardScaler` and within
     `TransformedTargetRegressor`.
 
     Parameters
@@ -87,7 +57,37 @@ def compile_estimator(estimator: Any, task: Task) -> Compiled | None:
         return None
     check_is_fitted(estimator)
     raw = getattr(estimator, "n_features_in_", None)
-    return None if raw is None else _compiled(estimator, Recipe.of(int(raw)), _AS_IT_IS)
+    if raw is None:
+        return None
+    if _ours(estimator, "AverageRegressor", "AverageClassifier"):
+        return _mean(estimator, task)
+    return _by_process(estimator, task) or _compiled(estimator, Recipe.of(int(raw)), _AS_IT_IS)
+
+
+def _by_process(estimator: Any, task: Task) -> Compiled | None:
+    """Return the form of a process model, or of one with a learner; None for others."""
+    if _ours(estimator, "ProcessRegressor", "ProcessClassifier"):
+        return process_of(estimator)
+    if not _ours(estimator, "ResidualRegressor", "FeatureRegressor", "FeatureClassifier"):
+        return None
+    process, learner = process_of(estimator.process_), compile_estimator(estimator.learner_, task)
+    if process is None or learner is None:
+        return None
+    use: Use = "residual" if _ours(estimator, "ResidualRegressor") else "feature"
+    return CompiledWithProcess(process, learner, _places(estimator.columns), use)
+
+
+def _mean(estimator: Any, task: Task) -> Compiled | None:
+    members = [compile_estimator(member, task) for member in estimator.members_]
+    found = [member for member in members if member is not None]
+    if len(found) < len(members):
+        return None
+    columns = tuple(_places(each) for each in estimator.columns)
+    return CompiledMean(int(estimator.n_features_in_), tuple(found), columns)
+
+
+def _places(columns: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if columns is None else tuple(map(int, columns))
 
 
 def _compiled(estimator: Any, recipe: Recipe, line: tuple[float, float]) -> Compiled | None:
@@ -114,13 +114,15 @@ def _last(estimator: Any, recipe: Recipe) -> Compiled | None:
         return CompiledAdditive.of(recipe, [estimator.sum_], is_class=False)
     if _ours(estimator, "AdditiveClassifier"):
         return CompiledAdditive.of(recipe, estimator.sums_, is_class=True)
+    if _ours(estimator, "QuantileForest"):
+        return CompiledQuantiles.of(recipe, estimator) if _unscaled(recipe) else None
     return _trees(estimator, recipe)
 
 
-def _ours(estimator: Any, name: str) -> bool:
+def _ours(estimator: Any, *names: str) -> bool:
     """Whether an estimator is a learner's own; that room is not to be imported from this one."""
     kind = type(estimator)
-    return kind.__name__ == name and kind.__module__.startswith(_LEARNERS)
+    return kind.__name__ in names and kind.__module__.startswith(_LEARNERS)
 
 
 def _stepped(recipe: Recipe, step: Any) -> Recipe | None:
@@ -175,6 +177,9 @@ def _trees(estimator: Any, recipe: Recipe) -> Compiled | None:
     trees = compile_trees(estimator)
     if trees is None or recipe == Recipe.of(recipe.raw):
         return trees
-    if any(column.kind == NUMBER and column.spread != 1.0 for column in recipe.columns):
-        return None
-    return EncodedTrees(recipe, trees)
+    return EncodedTrees(recipe, trees) if _unscaled(recipe) else None
+
+
+def _unscaled(recipe: Recipe) -> bool:
+    """Whether trees that compare in single precision find numbers as they are."""
+    return all(column.kind != NUMBER or column.spread == 1.0 for column in recipe.columns)

@@ -1,6 +1,7 @@
 """Compiled estimators as a header for JSON and arrays for npz, and back, with nothing taken on trust."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -8,21 +9,24 @@ from numpy.typing import NDArray
 
 from permagrid.compiled.additive import CompiledAdditive, Terms
 from permagrid.compiled.columns import PLACE, Column, Columns, Recipe
-from permagrid.compiled.estimators import Compiled, EncodedTrees
+from permagrid.compiled.combined import Compiled, CompiledMean
+from permagrid.compiled.encoded import EncodedTrees
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.kernels import VECTORS
+from permagrid.compiled.process import ByClass, CompiledProcess, CompiledWithProcess
+from permagrid.compiled.quantiles import CompiledQuantiles, Leaves
 from permagrid.compiled.support_vectors import CompiledSupportVectors
 from permagrid.errors import PermagridError
 
 Header = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
-_COLUMNS, _TERMS = "columns_", "terms_"
+_COLUMNS, _TERMS, _MEMBER = "columns_", "terms_", "member_{}_"
+_LEAVES, _PROCESS, _LEARNER = "rows_", "process_", "learner_"
 
 
 def is_compiled(fitted: Any) -> bool:
     """Return whether something is a compiled estimator, which `plain` takes."""
-    kinds = (CompiledForest, EncodedTrees, CompiledSupportVectors, CompiledAdditive)
-    return isinstance(fitted, kinds)
+    return type(fitted) in _PLAIN
 
 
 def plain(compiled: Compiled) -> tuple[Header, Arrays]:
@@ -38,23 +42,12 @@ def plain(compiled: Compiled) -> tuple[Header, Arrays]:
     PermagridError
         If it is something else.
     """
-    if isinstance(compiled, CompiledForest):
-        header, arrays = compiled.plain()
-        return {"form": "trees", **header}, arrays
-    if isinstance(compiled, EncodedTrees):
-        header, arrays = compiled.trees.plain()
-        return {"form": "encoded trees", "raw": compiled.recipe.raw, **header}, arrays | _recipe(compiled)
-    if isinstance(compiled, CompiledSupportVectors):
-        header = {"form": "support vectors", "scale": compiled.scale}
-        arrays = {name: getattr(compiled, name) for name in ("blocks", "coefficients", "lines")}
-    elif isinstance(compiled, CompiledAdditive):
-        header = {"form": "additive"}
-        arrays = {_TERMS + name: array for name, array in compiled.terms._asdict().items()}
-        arrays["intercepts"] = compiled.intercepts
-    else:
+    known = _PLAIN.get(type(compiled))
+    if known is None:
         raise PermagridError(f"{type(compiled).__name__} is not a compiled estimator")
-    header |= {"raw": compiled.recipe.raw, "is_class": compiled.is_class}
-    return header, arrays | _recipe(compiled)
+    form, told = known
+    header, arrays = told(compiled)
+    return {"form": form, **header}, arrays
 
 
 def compiled_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
@@ -72,6 +65,109 @@ def compiled_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
         return _FORMS[form](header, arrays)
     except KeyError as error:
         raise PermagridError(f"compiled {form} lack {error.args[0]}") from None
+
+
+def _plain_encoded(compiled: EncodedTrees | CompiledQuantiles) -> tuple[Header, Arrays]:
+    header, arrays = compiled.trees.plain()
+    if isinstance(compiled, CompiledQuantiles):
+        arrays |= within(_LEAVES, compiled.leaves._asdict())
+    return {"raw": compiled.recipe.raw, **header}, arrays | _recipe(compiled)
+
+
+def _plain_support(compiled: CompiledSupportVectors) -> tuple[Header, Arrays]:
+    header = {"scale": compiled.scale, "raw": compiled.recipe.raw, "is_class": compiled.is_class}
+    arrays = {name: getattr(compiled, name) for name in ("blocks", "coefficients", "lines")}
+    return header, arrays | _recipe(compiled)
+
+
+def _plain_additive(compiled: CompiledAdditive) -> tuple[Header, Arrays]:
+    header = {"raw": compiled.recipe.raw, "is_class": compiled.is_class}
+    arrays = within(_TERMS, compiled.terms._asdict()) | {"intercepts": compiled.intercepts}
+    return header, arrays | _recipe(compiled)
+
+
+def _plain_mean(compiled: CompiledMean) -> tuple[Header, Arrays]:
+    headers, every = [], Arrays()
+    for place, member in enumerate(compiled.members):
+        header, arrays = plain(member)
+        headers.append(header)
+        every |= within(_MEMBER.format(place), arrays)
+    columns = [None if each is None else list(each) for each in compiled.columns]
+    return {"raw": compiled.raw, "members": headers, "columns": columns}, every
+
+
+def _plain_process(compiled: CompiledProcess) -> tuple[Header, Arrays]:
+    header = {name: getattr(compiled, name) for name in ("raw", "law", "factor", "line", "even")}
+    header |= {"columns": dict(compiled.columns), "values": dict(compiled.values)}
+    header["by_class"] = None if compiled.by_class is None else asdict(compiled.by_class)
+    header["is_class"] = compiled.scores is not None
+    return header, {} if compiled.scores is None else {"scores": compiled.scores}
+
+
+def _plain_with(compiled: CompiledWithProcess) -> tuple[Header, Arrays]:
+    process, own = plain(compiled.process)
+    learner, arrays = plain(compiled.learner)
+    columns = None if compiled.columns is None else list(compiled.columns)
+    header = {"use": compiled.use, "columns": columns, "process": process, "learner": learner}
+    return header, within(_PROCESS, own) | within(_LEARNER, arrays)
+
+
+def within(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    """Return arrays by names that begin with a prefix."""
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def part_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], prefix: str) -> Compiled:
+    """Return the part of a compiled estimator whose arrays have names that begin with a prefix.
+
+    Raises
+    ------
+    PermagridError
+        As `compiled_of`, with the prefix.
+    """
+    own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    try:
+        return compiled_of(header, own)
+    except PermagridError as error:
+        raise PermagridError(f"{prefix.rstrip('_').replace('_', ' ')}: {error}") from None
+
+
+def _mean_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    members = [part_of(own, arrays, _MEMBER.format(place)) for place, own in enumerate(header["members"])]
+    columns = tuple(None if each is None else tuple(map(int, each)) for each in header["columns"])
+    return CompiledMean(int(header["raw"]), tuple(members), columns)
+
+
+def _process_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> CompiledProcess:
+    by_class, line = header["by_class"], header["line"]
+    if by_class is not None:
+        codes, factors = (tuple(map(float, by_class[name])) for name in ("codes", "factors"))
+        low, high = float(by_class["low"]), float(by_class["high"])
+        by_class = ByClass(int(by_class["source"]), str(by_class["parameter"]), codes, factors, low, high)
+    return CompiledProcess(
+        int(header["raw"]),
+        str(header["law"]),
+        {str(role): int(place) for role, place in header["columns"].items()},
+        {str(name): float(value) for name, value in header["values"].items()},
+        float(header["factor"]),
+        by_class,
+        None if line is None else (float(line[0]), float(line[1])),
+        _floats(arrays["scores"]) if header["is_class"] else None,
+        float(header["even"]),
+    )
+
+
+def _with_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    process = part_of(header["process"], arrays, _PROCESS)
+    if not isinstance(process, CompiledProcess):
+        raise PermagridError("a compiled estimator does not fit together: its process model is none")
+    columns = header["columns"]
+    return CompiledWithProcess(
+        process,
+        part_of(header["learner"], arrays, _LEARNER),
+        None if columns is None else tuple(map(int, columns)),
+        header["use"],
+    )
 
 
 def _recipe(compiled: Any) -> Arrays:
@@ -147,6 +243,21 @@ def _encoded_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
     return EncodedTrees(recipe, trees)
 
 
+def _quantiles_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Compiled:
+    recipe, trees = _recipe_of(header, arrays), CompiledForest.of(header, arrays)
+    given = {name: _floats(arrays[_LEAVES + name]) for name in ("totals", "weights", "values")}
+    starts = np.ascontiguousarray(arrays[_LEAVES + "starts"], dtype=np.int64)
+    members = np.ascontiguousarray(arrays[_LEAVES + "members"], dtype=np.int32)
+    _check(
+        "columns",
+        len(trees.forest.first) - 1 == len(recipe.columns),
+        not trees.is_class and trees.outputs == 1 and trees.link == "mean" and not len(trees.named),
+    )
+    of_one_axis = [part.ndim == 1 for part in (starts, members)] + [part.ndim == 1 for part in given.values()]
+    _check("rows of leaves", all(of_one_axis), len(starts) > 1)
+    return CompiledQuantiles(recipe, trees, Leaves(starts, members, **given))
+
+
 def _floats(array: NDArray[Any]) -> NDArray[np.float64]:
     return np.ascontiguousarray(array, dtype=float)
 
@@ -162,9 +273,23 @@ def _check(part: str, *sound: Any) -> None:
         raise PermagridError(f"a compiled estimator does not fit together: {part}")
 
 
+_PLAIN: dict[type, tuple[str, Callable[[Any], tuple[Header, Arrays]]]] = {
+    CompiledForest: ("trees", CompiledForest.plain),
+    EncodedTrees: ("encoded trees", _plain_encoded),
+    CompiledQuantiles: ("quantiles", _plain_encoded),
+    CompiledSupportVectors: ("support vectors", _plain_support),
+    CompiledAdditive: ("additive", _plain_additive),
+    CompiledMean: ("mean", _plain_mean),
+    CompiledProcess: ("process", _plain_process),
+    CompiledWithProcess: ("with process", _plain_with),
+}
 _FORMS: dict[str, Callable[[Mapping[str, Any], Mapping[str, NDArray[Any]]], Compiled]] = {
     "trees": CompiledForest.of,
     "encoded trees": _encoded_of,
     "support vectors": _support_of,
     "additive": _additive_of,
+    "mean": _mean_of,
+    "quantiles": _quantiles_of,
+    "process": _process_of,
+    "with process": _with_of,
 }

@@ -17,8 +17,8 @@ from permagrid.ensemble.mixture import Mixture
 from permagrid.errors import PermagridError
 from permagrid.files import replacing, sha256_of
 from permagrid.models.estimators import read_estimator, write_estimator
+from permagrid.models.forms import learner_of
 from permagrid.models.model import Column, Learner, Model, Target
-from permagrid.prediction.blocks import row_wise
 
 FORMAT = 1
 """Version of the layout."""
@@ -179,7 +179,7 @@ def _read_learner(
         return Learner(label, covariates, compiled, compiled.predict)
     _refuse_other_versions(folder, label, origin)
     estimator = read_estimator(folder / f"{label}.skops")
-    return Learner(label, covariates, estimator, row_wise(estimator, task=task))
+    return learner_of(label, covariates, estimator, task=task)
 
 
 def _mixture_of(folder: Path) -> Mixture | ClassMixture:

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, Window, blocks
+from permagrid.prediction.repeats import repeats
 from permagrid.threads import pool
 
 _ROWS_AT_A_TIME = 32768
@@ -108,7 +109,7 @@ def predict_blocks(
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predicts over a stack, a block at a time.
+    """Predicts over a stack, a block at a time; cells that repeat the covariates of others once.
 
     Raises
     ------
@@ -144,14 +145,18 @@ class Prediction:
         cells = read_cells(self.stack, self.covariates, window, self.known)
         if self.order is not None:
             cells = cells.along(self.order(cells.shape))
+        repeated = repeats(cells.rows)
+        asked = cells.rows if repeated is None else cells.rows[repeated.first]
         chunks: list[Float] = []
-        for start in range(0, len(cells.places), _ROWS_AT_A_TIME):
-            rows = cells.rows[start : start + _ROWS_AT_A_TIME].astype(float)
+        for start in range(0, len(asked), _ROWS_AT_A_TIME):
+            rows = asked[start : start + _ROWS_AT_A_TIME].astype(float)
             chunks.append(np.atleast_2d(self.predict(rows).T).T)
         out = np.full((self.outputs, cells.shape[0] * cells.shape[1]), np.nan, dtype="float32")
         clipped = 0
         if chunks:
             predicted = np.concatenate(chunks)
+            if repeated is not None:
+                predicted = predicted[repeated.number]
             bounded = np.clip(predicted, *self.valid_range)
             clipped = int(((bounded < predicted) | (bounded > predicted)).any(axis=1).sum())
             out[:, cells.places] = bounded.T

@@ -16,6 +16,7 @@ from permagrid.grid import Window, chord, lonlat
 from permagrid.inventory import Regions, cell_areas, cell_change
 from permagrid.learners.resampled import Resampled, resampled
 from permagrid.prediction.blocks import Block, Cells, read_cells
+from permagrid.prediction.repeats import repeats
 from permagrid.steps.ensemble import Joined
 from permagrid.steps.learners import candidate
 from permagrid.steps.maps import Canvas
@@ -245,10 +246,14 @@ class MemberWalk:
     def _worlds(self, rows: NDArray[np.float32], uniform: Float32) -> Worlds:
         """Return what every member holds in some cells."""
         fitted, members = self._fitted, self._members
-        plain = rows.astype(float)
-        said = np.empty((len(rows), members.count, len(fitted.learners)), dtype=np.float32)
+        covariates = rows[:, : len(fitted.covariates)]
+        repeated = repeats(covariates)
+        plain = (covariates if repeated is None else covariates[repeated.first]).astype(float)
+        said = np.empty((len(plain), members.count, len(fitted.learners)), dtype=np.float32)
         for number, made in enumerate(members.resampled):
             said[:, :, number] = made.predict(np.ascontiguousarray(plain[:, fitted.columns(number)]))
+        if repeated is not None:
+            said = said[repeated.number]
         if self._tables is None:
             probability = _weighted(said, members.weights)
             return Worlds((uniform < probability).astype(np.float32), probability)
