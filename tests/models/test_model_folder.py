@@ -44,6 +44,11 @@ NAMED = [
         {"air_temperature": "air_temperature", "temperature_amplitude": "temperature_amplitude"},
     ),
     (
+        "regression_kriging",
+        "value",
+        {"learner": {"name": "ridge"}, "coordinates": ["temperature_amplitude", "air_temperature"]},
+    ),
+    (
         "process_residual",
         "value",
         {
