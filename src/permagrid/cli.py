@@ -44,7 +44,7 @@ def main() -> None:
 @_DATA
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads.")
 @click.option(
-    "--block", type=click.IntRange(16), default=512, show_default=True, help="Cells per side of a block."
+    "--block", default="512", show_default=True, help="Cells per side of a block, or ROWSxCOLUMNS of it."
 )
 @click.option(
     "--dry-run",
@@ -72,7 +72,7 @@ def run(
     out: Path,
     data: Path | None,
     workers: int,
-    block: int,
+    block: str,
     dry_run: bool,
     scheduler: str | None,
     slurm: int | None,
@@ -91,11 +91,13 @@ def run(
     """
     from rich.console import Console
 
+    from permagrid.grid import parse_block
     from permagrid.progress import Steps
 
     console = Console(stderr=True)
     shown = ctx.meta.get(VERBOSE) or (console.is_terminal and not quiet)
     steps = Steps(console if shown else None)
+    side = parse_block(block)
     if memory is not None and (prepare or shard is not None):
         raise click.UsageError("--memory chooses --block by itself, which must be the same for all parts")
     size = None
@@ -106,13 +108,13 @@ def run(
     if dry_run:
         from permagrid.plan import plan, show_plan
 
-        told = plan(study, out, data=data, workers=workers, block=block, steps=steps, memory=size)
+        told = plan(study, out, data=data, workers=workers, block=side, steps=steps, memory=size)
         click.echo(show_plan(told))
         return
     if prepare or shard is not None:
         from permagrid import parts
 
-        task = parts.Task(study, out, data, workers, block)
+        task = parts.Task(study, out, data, workers, side)
         if prepare:
             parts.prepare(task, steps=steps)
         if shard is not None:
@@ -128,7 +130,7 @@ def run(
             out,
             data=data,
             workers=workers,
-            block=block,
+            block=side,
             steps=steps,
             executor=executor,
             memory=size,

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
+from permagrid.grid import BlockSize
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir
 from permagrid.steps import scores
@@ -51,7 +52,7 @@ class Prepared:
     intervals: dict[str, Any] | None
     """How far intervals may be trusted."""
 
-    def canvas(self, block: int) -> Canvas:
+    def canvas(self, block: BlockSize) -> Canvas:
         """Return what maps are drawn from."""
         return Canvas.of(self.begun.cube, self.begun.stores.values(), block=block)
 
