@@ -16,7 +16,7 @@ from odc.geo.xr import xr_coords
 from permagrid.errors import PermagridError
 from permagrid.executors import Executor, Threads
 from permagrid.files import sha256_of
-from permagrid.grid import Window, blocks, make_geobox
+from permagrid.grid import BlockSize, Window, blocks, make_geobox
 from permagrid.inventory.exact import ExactSums
 from permagrid.prediction.blocks import Block, Prediction
 from permagrid.products.legend import legend_for
@@ -126,7 +126,7 @@ def make_maps(
     out: Path,
     maker: Maker,
     *,
-    block: int = 32,
+    block: BlockSize = 32,
     executor: Executor | None = None,
     steps: Steps | None = None,
 ) -> list[Map]:

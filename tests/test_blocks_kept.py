@@ -16,6 +16,7 @@ import rasterio
 from made_maps import COLUMNS, EPOCHS, ROWS, MadeMaker, made_blocks, make_maps, products_of, run_to_be_killed
 from permagrid.blockstore import stored_blocks
 from permagrid.errors import PermagridError, RunError
+from permagrid.executors import Threads
 from permagrid.progress import Steps
 
 
@@ -35,9 +36,9 @@ def in_the_middle(out: Path, log: Path) -> None:
         make_maps(out, MadeMaker(log=log, fail_at=(64,)))
 
 
-@pytest.mark.parametrize("block", [16, 33, 500])
-def test_blocks_of_any_size_give_the_same_maps_and_totals(whole, tmp_path, block):
-    make_maps(tmp_path, MadeMaker(), block=block)
+@pytest.mark.parametrize(("block", "threads"), [(16, 1), (33, 4), (500, 1), ((7, 128), 2), ((64, 20), 4)])
+def test_blocks_of_any_size_and_any_threads_give_the_same_maps_and_totals(whole, tmp_path, block, threads):
+    make_maps(tmp_path, MadeMaker(), block=block, executor=Threads(threads))
     assert products_of(tmp_path) == whole
 
 

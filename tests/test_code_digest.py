@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import permagrid
-from permagrid.steps.code import sources_of
+from permagrid.steps import code
+from permagrid.steps.code import code_digest, sources_of
 
 PACKAGE = Path(permagrid.__file__).parent
 
@@ -29,6 +32,22 @@ def test_all_that_python_loads_is_hashed() -> None:
         loaded = {Path(name) for name in line.split()}
         assert len(loaded) > 20
         assert loaded <= sources_of(module)
+
+
+def test_threads_that_ask_at_a_time_have_it_made_once(monkeypatch) -> None:
+    asked = []
+
+    def slowly(module: str) -> set[Path]:
+        asked.append(module)
+        time.sleep(0.05)
+        return sources_of(module)
+
+    monkeypatch.setattr(code, "sources_of", slowly)
+    code._digest_of.cache_clear()
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(code_digest, ["permagrid.rundir"] * 8))
+    assert len(found) == 1
+    assert asked == ["permagrid.rundir"]
 
 
 def test_pages_are_not_hashed_with_scores() -> None:

@@ -1,6 +1,7 @@
 """Blocks made by Dask: the same bytes for any workers, whoever dies; a poisonous block is named."""
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -21,6 +22,8 @@ from permagrid.dask_workers import DaskWorkers
 from permagrid.errors import PermagridError, RunError
 from permagrid.prediction.blocks import Block
 from permagrid.steps.workshop import BlockTask
+from run_folder import bytes_of, carry_out
+from small_study import small_study
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,32 @@ def test_one_worker_and_three_give_the_bytes_of_threads(cluster, workers, whole,
     scaled(cluster, 3)
     make_maps(tmp_path / "three", MadeMaker(), executor=workers, block=16)
     assert products_of(tmp_path / "three") == whole
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_a_study_with_an_ensemble_has_the_same_bytes_by_threads_and_by_dask(
+    cluster, workers, small_world, tmp_path
+):
+    study = small_study(lean=True, presence=True)
+    study["learners"] = [
+        {"name": "random_forest", "n_estimators": 5},
+        {"name": "gradient_boosting", "max_iter": 5},
+    ]
+    study["validation"]["folds"] = [{"method": "site", "n_folds": 3}]
+    names = [learner["name"] for learner in study["learners"]]
+    study["ensemble"] = {"label": "joined", "learners": names, "members": 3, "block": 200_000}
+    study["ensemble"]["inner"] = {"method": "site", "n_folds": 3}
+    study |= {"inventory": {"permafrost": {}}, "products": {"learner": "joined", "applicability": True}}
+    out = tmp_path / "out"
+    told = carry_out(study, small_world, out, workers=4)
+    before = bytes_of(out)
+    assert len([name for name in before if name.endswith(".tif")]) == 17
+    shutil.rmtree(out / "maps")
+    (out / "work" / "members.json").unlink()
+    scaled(cluster, 3)
+    again = carry_out(study, small_world, out, block=(24, 100), executor=workers)
+    assert bytes_of(out) == before
+    assert again["inventory"] == told["inventory"]
 
 
 def test_a_worker_killed_amid_its_blocks_changes_no_byte(cluster, workers, whole, tmp_path):

@@ -8,6 +8,7 @@ from odc.geo.geobox import GeoBox
 
 from permagrid.errors import PermagridError
 from permagrid.grid import (
+    block_text,
     blocks,
     cells_of,
     chord,
@@ -16,8 +17,10 @@ from permagrid.grid import (
     lonlat,
     lonlat_of,
     make_geobox,
+    parse_block,
     place_in,
     positions,
+    sides,
     transformed,
     wrapped,
 )
@@ -142,12 +145,31 @@ def test_cells_nowhere_on_the_globe_are_in_no_region():
     assert inside[20, 20]
 
 
-@given(rows=st.integers(1, 40), columns=st.integers(1, 40), size=st.integers(1, 50))
+@given(
+    rows=st.integers(1, 40),
+    columns=st.integers(1, 40),
+    size=st.integers(1, 50) | st.tuples(st.integers(1, 50), st.integers(1, 50)),
+)
 def test_blocks_cover_a_grid_once(rows, columns, size):
     seen = np.zeros((rows, columns), dtype=int)
     for window in blocks((rows, columns), size):
         seen[window] += 1
     assert (seen == 1).all()
+
+
+@given(size=st.integers(16, 9999) | st.tuples(st.integers(16, 9999), st.integers(16, 9999)))
+def test_sizes_of_blocks_are_read_as_they_are_written(size):
+    assert sides(parse_block(block_text(size))) == sides(size)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "15", "x", "16x", "x16", "-512", "2x100", "1e3", "0x99999", "512x512x2"]
+)
+def test_sizes_that_are_none_are_refused(text):
+    with pytest.raises(
+        PermagridError, match=r"--block .*allowed are cells per side, such as 512, or rows and"
+    ):
+        parse_block(text)
 
 
 @pytest.mark.parametrize("resolution", [0.1, 1 / 3, 1000.0])

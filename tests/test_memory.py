@@ -39,6 +39,7 @@ def test_a_block_takes_no_more_than_planned_and_not_much_less(monkeypatch, outpu
     known = {"c0": np.arange(9.0)}
     work = Prediction(partial(same, outputs), stack, tuple(names), outputs, known=known)
     monkeypatch.setattr(memory, "predictors", lambda study: names[1:])
+    work.block((slice(0, 16), slice(0, 16)))  # what it imports is not of the block
     tracemalloc.start()
     work.block((slice(0, 384), slice(0, 384)))
     peak = tracemalloc.get_traced_memory()[1]
@@ -62,6 +63,14 @@ def test_a_plan_stays_within_its_memory_and_within_what_was_asked(size, block, w
 def test_without_a_limit_blocks_are_as_asked():
     found = planned(STUDY, None, block=700, workers=3)
     assert (found.block, found.workers) == (700, 3)
+
+
+def test_blocks_of_whole_rows_are_as_asked_and_become_squares_that_fit():
+    assert planned(STUDY, 2 * GIB, block=(16, 4000), workers=1).block == (16, 4000)
+    assert block_bytes(STUDY, (16, 4000)) == block_bytes(STUDY, (4000, 16)) < block_bytes(STUDY, 512)
+    found = planned(STUDY, 2 * GIB, block=(4000, 10000), workers=1)
+    assert found.block == 1250
+    assert found.bytes <= GIB
 
 
 def test_members_take_more_than_maps():

@@ -30,7 +30,7 @@ _OUT = click.option("--out", type=click.Path(path_type=Path), required=True, hel
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 _WORKERS = click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads.")
 _BLOCK = click.option(
-    "--block", type=click.IntRange(16), default=512, show_default=True, help="Cells per side of a block."
+    "--block", default="512", show_default=True, help="Cells per side of a block, or ROWSxCOLUMNS of it."
 )
 _SCHEDULER = click.option(
     "--scheduler",
@@ -83,7 +83,7 @@ def run(
     out: Path,
     data: Path | None,
     workers: int,
-    block: int,
+    block: str,
     dry_run: bool,
     scheduler: str | None,
     slurm: int | None,
@@ -101,19 +101,22 @@ def run(
       permagrid run studies/arctic_magt.yaml --data data --out out/magt
     """
     steps = _steps(ctx, quiet)
+    from permagrid.grid import parse_block
+
+    side = parse_block(block)
     if memory is not None and (prepare or shard is not None):
         raise click.UsageError("--memory chooses --block by itself, which must be the same for all parts")
     size = _size(memory)
     if dry_run:
         from permagrid.plan import plan, show_plan
 
-        told = plan(study, out, data=data, workers=workers, block=block, steps=steps, memory=size)
+        told = plan(study, out, data=data, workers=workers, block=side, steps=steps, memory=size)
         click.echo(show_plan(told))
         return
     if prepare or shard is not None:
         from permagrid import parts
 
-        task = parts.Task(study, out, data, workers, block)
+        task = parts.Task(study, out, data, workers, side)
         if prepare:
             parts.prepare(task, steps=steps)
         if shard is not None:
@@ -129,7 +132,7 @@ def run(
             out,
             data=data,
             workers=workers,
-            block=block,
+            block=side,
             steps=steps,
             executor=executor,
             memory=size,
@@ -202,7 +205,7 @@ def predict(
     out: Path,
     data: Path | None,
     workers: int,
-    block: int,
+    block: str,
     scheduler: str | None,
     memory: str | None,
     slurm: int | None,
@@ -216,12 +219,13 @@ def predict(
     Example:
       permagrid predict out/magt/models/random_forest studies/arctic_magt.yaml --data data --out north
     """
+    from permagrid.grid import parse_block
     from permagrid.predict import Means
     from permagrid.predict import predict as draw
 
     steps = _steps(ctx, quiet)
     with _executor(scheduler, slurm) as executor:
-        means = Means(workers, block, _size(memory), executor)
+        means = Means(workers, parse_block(block), _size(memory), executor)
         made = draw(model, study, out, data=data, means=means, steps=steps)
     _tell_notes(ctx, steps, quiet)
     if not quiet:

@@ -2,12 +2,14 @@
 
 import asyncio
 import concurrent.futures
+import sys
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from time import monotonic, sleep
 from typing import Any, Self
 
 from distributed import Client, Future, KilledWorker, wait
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from permagrid.blockstore import named
 from permagrid.errors import PermagridError, RunError
@@ -178,7 +180,17 @@ def _plain(window: Window) -> tuple[int, int, int, int]:
     return rows.start, rows.stop, columns.start, columns.stop
 
 
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> ThreadpoolController:
+    """Return what holds back the threads of all libraries; they are looked for again when more are loaded.
+
+    Looking for them takes some 4 ms, as long as all else that Dask takes for a block.
+    """
+    del modules
+    return ThreadpoolController()
+
+
 def _make(task: Task, top: int, bottom: int, left: int, right: int) -> str:
     """Make a block on a worker."""
-    with threadpool_limits(1):
+    with _pools(len(sys.modules)).limit(limits=1):
         return task((slice(top, bottom), slice(left, right)))

@@ -14,7 +14,11 @@ from permagrid.errors import PermagridError
 
 Float = NDArray[np.float64]
 Window = tuple[slice, slice]
+BlockSize = int | tuple[int, int]
+"""Cells per side of a block, or its rows and columns."""
 
+_FEWEST = 256
+"""Cells of the smallest block that may be asked for."""
 _OUTLINE = (91, 1441)
 """Points from south to north and from west to east when a lon/lat box is brought to another CRS."""
 
@@ -152,18 +156,67 @@ def is_global(geobox: GeoBox) -> bool:
     return bool(abs(geobox.shape[1] * geobox.affine.a) >= 360.0 - 0.5 * abs(geobox.affine.a))
 
 
-def blocks(shape: tuple[int, int], size: int) -> Iterator[Window]:
+def blocks(shape: tuple[int, int], size: BlockSize) -> Iterator[Window]:
     """Yield row and column slices that tile a grid, row by row.
 
     Examples
     --------
     >>> [(r.stop, c.stop) for r, c in blocks((3, 5), 4)]
     [(3, 4), (3, 5)]
+    >>> [(r.stop, c.stop) for r, c in blocks((3, 5), (2, 100))]
+    [(2, 5), (3, 5)]
     """
     rows, columns = shape
-    for row in range(0, rows, size):
-        for column in range(0, columns, size):
-            yield slice(row, min(row + size, rows)), slice(column, min(column + size, columns))
+    high, wide = sides(size)
+    for row in range(0, rows, high):
+        for column in range(0, columns, wide):
+            yield slice(row, min(row + high, rows)), slice(column, min(column + wide, columns))
+
+
+def sides(size: BlockSize) -> tuple[int, int]:
+    """Return rows and columns of a block.
+
+    Examples
+    --------
+    >>> sides(512), sides((16, 4000))
+    ((512, 512), (16, 4000))
+    """
+    return (size, size) if isinstance(size, int) else size
+
+
+def block_text(size: BlockSize) -> str:
+    """Return the size of a block as it is asked for.
+
+    Examples
+    --------
+    >>> block_text(512), block_text((16, 4000))
+    ('512', '16x4000')
+    """
+    return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
+
+
+def parse_block(text: str) -> BlockSize:
+    """Return the size of a block that a text names.
+
+    Raises
+    ------
+    PermagridError
+        If it names none, or one of fewer than 256 cells.
+
+    Examples
+    --------
+    >>> parse_block("512"), parse_block("16x4000"), parse_block("300x300")
+    (512, (16, 4000), 300)
+    """
+    high, by, wide = text.strip().partition("x")
+    parts = (high, wide if by else high)
+    size = (int(parts[0]), int(parts[1])) if all(part.isdecimal() for part in parts) else (0, 0)
+    if size[0] * size[1] < _FEWEST:
+        raise PermagridError(
+            f"--block {text}: allowed are cells per side, such as 512, or rows and columns, such as 16x4000, "
+            f"of {_FEWEST} cells at least"
+        )
+    return size[0] if size[0] == size[1] else size
 
 
 def place_in(geobox: GeoBox, whole: GeoBox) -> tuple[int, int]:

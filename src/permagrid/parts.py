@@ -10,6 +10,7 @@ from permagrid.check.grid import geobox_of
 from permagrid.errors import PartialError, PermagridError
 from permagrid.executors import Executor, Threads
 from permagrid.files import write_text
+from permagrid.grid import BlockSize, block_text
 from permagrid.progress import Steps
 from permagrid.rundir import UNPREPARED, RunDir, digest
 from permagrid.steps.code import code_digest
@@ -69,8 +70,8 @@ class Task:
     """Folder from which the study's relative paths start; that of the study file if left out."""
     workers: int = 2
     """Fits or blocks in work at a time."""
-    block: int = 512
-    """Cells per side of a block; the same for all parts."""
+    block: BlockSize = 512
+    """Cells per side of a block, or its rows and columns; the same for all parts."""
 
 
 def prepare(task: Task, *, steps: Steps | None = None) -> None:
@@ -97,7 +98,8 @@ def prepare(task: Task, *, steps: Steps | None = None) -> None:
             inputs = hashes.of_all(input_files(study, root))
         prepared(study, geobox_of(study), root, folder, hashes, workers=task.workers, steps=steps)
         hashes.refuse_changed()
-        write_text(folder.work / _NOTE, json.dumps({"key": _key(study, inputs), "block": task.block}))
+        told = {"key": _key(study, inputs), "block": block_text(task.block)}
+        write_text(folder.work / _NOTE, json.dumps(told))
 
 
 def make_shard(
@@ -129,7 +131,7 @@ def make_shard(
         folder.claim(study.study)
         hashes = Hashes(folder.work / "hashes.json", remember=False)
         inputs = hashes.of_all(input_files(study, root))
-        _refuse_unprepared(folder, _key(study, inputs), task.block)
+        _refuse_unprepared(folder, _key(study, inputs), block_text(task.block))
         ready = prepared(study, geobox_of(study), root, folder, hashes, workers=task.workers, steps=steps)
         if ready.geobox is None:
             raise PermagridError(f"--shard: the study {study.study} has no grid, and so no maps")
@@ -157,7 +159,7 @@ def _key(study: Study, inputs: dict[str, str]) -> str:
     return digest([identity_of(study, inputs), code_digest(__name__)])
 
 
-def _refuse_unprepared(folder: RunDir, key: str, block: int) -> None:
+def _refuse_unprepared(folder: RunDir, key: str, block: str) -> None:
     try:
         note = json.loads((folder.work / _NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

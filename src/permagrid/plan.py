@@ -7,6 +7,7 @@ from pathlib import Path
 
 from permagrid.check import accepted
 from permagrid.check.grid import geobox_of
+from permagrid.grid import BlockSize, sides
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir
 from permagrid.steps.cost import Costs, Line, Maps
@@ -31,16 +32,17 @@ class Blocks:
 
     count: int
     """Blocks of an epoch."""
-    side: int
-    """Cells per side of a block."""
+    size: BlockSize
+    """Cells per side of a block, or its rows and columns."""
     at_a_time: int
     """Blocks in work at a time."""
     bytes: int
     """What these take at most, beside the process and its learners."""
 
     def __str__(self) -> str:
+        rows, columns = sides(self.size)
         return (
-            f"blocks: {self.count:,} of {self.side} x {self.side} cells an epoch, {self.at_a_time} at a time "
+            f"blocks: {self.count:,} of {rows} x {columns} cells an epoch, {self.at_a_time} at a time "
             f"in {self.bytes / 2**20:.0f} MiB beside the learners"
         )
 
@@ -85,7 +87,7 @@ def plan(
     *,
     data: Path | None = None,
     workers: int = 2,
-    block: int = 512,
+    block: BlockSize = 512,
     steps: Steps | None = None,
     memory: int | None = None,
 ) -> Plan:

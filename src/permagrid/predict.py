@@ -10,6 +10,7 @@ from permagrid.check.grid import geobox_of
 from permagrid.errors import PermagridError
 from permagrid.executors import Executor, Threads
 from permagrid.files import sha256_of
+from permagrid.grid import BlockSize
 from permagrid.models import Model, load_model
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir
@@ -30,8 +31,8 @@ class Means:
 
     workers: int = 2
     """Blocks in work at a time."""
-    block: int = 512
-    """Cells per side of a block."""
+    block: BlockSize = 512
+    """Cells per side of a block, or its rows and columns."""
     memory: int | None = None
     """Bytes that blocks may take, and half of it be left; any if None."""
     executor: Executor | None = None
@@ -103,7 +104,7 @@ def predict(
 
 
 def _canvas(
-    study: Study, geobox: GeoBox, root: Path, folder: RunDir, steps: Steps, *, workers: int, block: int
+    study: Study, geobox: GeoBox, root: Path, folder: RunDir, steps: Steps, *, workers: int, block: BlockSize
 ) -> Canvas:
     with steps.step("covariate stack") as advance:
         hashes = Hashes(folder.work / "hashes.json")

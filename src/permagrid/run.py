@@ -8,6 +8,7 @@ from permagrid.check import accepted
 from permagrid.check.grid import geobox_of
 from permagrid.executors import Executor, Threads
 from permagrid.files import sha256_of
+from permagrid.grid import BlockSize
 from permagrid.progress import Steps
 from permagrid.report.html import MapLayer, TruthPair, write_report
 from permagrid.rundir import RunDir
@@ -34,7 +35,7 @@ class _Run:
     folder: RunDir
     steps: Steps
     workers: int
-    block: int
+    block: BlockSize
     executor: Executor
 
 
@@ -44,7 +45,7 @@ def run(
     *,
     data: Path | None = None,
     workers: int = 2,
-    block: int = 512,
+    block: BlockSize = 512,
     steps: Steps | None = None,
     executor: Executor | None = None,
     memory: int | None = None,
@@ -64,8 +65,8 @@ def run(
     data
         Folder from which the study's relative paths start; that of the study file if left out.
     workers, block
-        Fits or blocks in work at a time, and cells per side of a block of prediction. Neither changes a byte
-        of a product.
+        Fits or blocks in work at a time, and cells per side of a block of prediction, or its rows and
+        columns. Neither changes a byte of a product.
     steps
         Shows progress; silent if left out.
     executor

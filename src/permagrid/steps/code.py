@@ -4,15 +4,16 @@ import ast
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from permagrid.files import sha256_of
 from permagrid.rundir import digest
 from permagrid.steps.versions import versions
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_ONE = Lock()
 
 
-@lru_cache
 def code_digest(module: str) -> str:
     """Return the hash of a module, of all that it imports of this package, and of the versions beneath.
 
@@ -28,6 +29,13 @@ def code_digest(module: str) -> str:
     >>> code_digest("permagrid.grid") == code_digest("permagrid.grid") != code_digest("permagrid.run")
     True
     """
+    # All threads of a worker begin by asking this, and Python 3.11 cannot parse in two of them at a time.
+    with _ONE:
+        return _digest_of(module)
+
+
+@lru_cache
+def _digest_of(module: str) -> str:
     sources = [(str(path.relative_to(_PACKAGE)), sha256_of(path)) for path in sorted(sources_of(module))]
     return digest([sources, versions()])
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from permagrid.compiled import patch_order
 from permagrid.covariates import at_epoch
-from permagrid.grid import Window, blocks
+from permagrid.grid import BlockSize, Window, blocks
 from permagrid.prediction.blocks import Prediction
 from permagrid.products.legend import Legend, legend_for
 from permagrid.steps.code import code_digest
@@ -30,11 +30,11 @@ class Canvas:
     """The covariates."""
     stores: tuple[str, ...]
     """Names of their kept layers, which hold the layers' digests."""
-    block: int
-    """Cells per side of a block; changes no byte."""
+    block: BlockSize
+    """Size of a block; changes no byte."""
 
     @classmethod
-    def of(cls, stack: xr.Dataset, stores: Iterable[Path], *, block: int) -> "Canvas":
+    def of(cls, stack: xr.Dataset, stores: Iterable[Path], *, block: BlockSize) -> "Canvas":
         """Return a canvas of a stack whose layers are kept in some stores."""
         return cls(stack, tuple(path.name for path in stores), block)
 

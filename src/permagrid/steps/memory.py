@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from permagrid.errors import PermagridError
+from permagrid.grid import BlockSize, sides
 from permagrid.steps.inputs import predictors
 from permagrid.study import Study
 
@@ -26,8 +27,8 @@ _DRAWN, _PER_DRAW = 4096, 64
 class Plan:
     """Blocks that a memory holds."""
 
-    block: int
-    """Cells per side of a block."""
+    block: BlockSize
+    """Cells per side of a block, or its rows and columns."""
     workers: int
     """Blocks in work at a time."""
     bytes: int
@@ -53,7 +54,7 @@ def parse_size(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
-def planned(study: Study, memory: int | None, *, block: int, workers: int) -> Plan:
+def planned(study: Study, memory: int | None, *, block: BlockSize, workers: int) -> Plan:
     """Return the largest blocks, and the most at a time, that a memory holds.
 
     Half of it, and at least 1 GiB, is left to the process and the learners.
@@ -65,7 +66,7 @@ def planned(study: Study, memory: int | None, *, block: int, workers: int) -> Pl
     memory
         Bytes in all; None for any.
     block, workers
-        Blocks are not larger than this, nor more at a time.
+        Blocks are not larger than this, nor more at a time. Those that must be smaller are squares again.
 
     Raises
     ------
@@ -76,27 +77,31 @@ def planned(study: Study, memory: int | None, *, block: int, workers: int) -> Pl
         return Plan(block, workers, workers * block_bytes(study, block))
     room = memory - max(_APART, memory // 2)
     size = block
-    while size > _LEAST_BLOCK and block_bytes(study, size) > room:
+    if block_bytes(study, size) > room:
+        size = max(sides(size))
+    while isinstance(size, int) and size > _LEAST_BLOCK and block_bytes(study, size) > room:
         size = max(size // 2, _LEAST_BLOCK)
     each = block_bytes(study, size)
     if each > room:
+        high, wide = sides(size)
         raise PermagridError(
-            f"--memory: {memory / 2**30:.2g} GiB do not hold a block of {size} x {size} cells "
+            f"--memory: {memory / 2**30:.2g} GiB do not hold a block of {high} x {wide} cells "
             f"({each / 2**20:.1f} MiB) beside 1 GiB for the process and its learners"
         )
     fitting = min(workers, room // each)
     return Plan(size, fitting, fitting * each)
 
 
-def block_bytes(study: Study, block: int) -> int:
+def block_bytes(study: Study, block: BlockSize) -> int:
     """Return what a block in work takes at most [bytes]."""
+    high, wide = sides(block)
     covariates, epochs = len(predictors(study)) + 1, len(study.epoch_names)
     outputs = 4 if study.target.kind == "value" else _CLASSES
     cell = max(_READ * covariates + _READ_ONCE, _HELD * covariates + _TOLD * outputs)
     members = study.ensemble.members if study.ensemble is not None else 0
     if not members:
-        return cell * block**2
+        return cell * high * wide
     # All epochs are read before members are drawn in any.
     drawn = (_READ + (epochs - 1) * _HELD) * covariates + _READ_ONCE + _TOLD * 3
     learners = len(study.ensemble.learners) if study.ensemble is not None else 0
-    return max(cell, drawn) * block**2 + _DRAWN * members * (_PER_DRAW + 4 * learners + 4 * epochs)
+    return max(cell, drawn) * high * wide + _DRAWN * members * (_PER_DRAW + 4 * learners + 4 * epochs)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
+from permagrid.grid import BlockSize
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir
 from permagrid.steps import scores
@@ -65,7 +66,7 @@ class Prepared:
             found.append(self.uncertainty.model(self.intervals))
         return found
 
-    def canvas(self, block: int) -> Canvas:
+    def canvas(self, block: BlockSize) -> Canvas:
         """Return what maps are drawn from."""
         return Canvas.of(self.begun.cube, self.begun.stores.values(), block=block)
 
