@@ -1,5 +1,6 @@
 """Rows that repeat others to the bit, as many cells of a coarse covariate do: found, and computed once."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,20 @@ def repeats(rows: NDArray[Any]) -> Repeats | None:
     return _found(_words(rows))
 
 
+def of_distinct(predict: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any]) -> NDArray[Any]:
+    """Return predictions of rows, which are made of distinct ones only if many repeat others.
+
+    Parameters
+    ----------
+    predict
+        Predicts each row by itself; its first axis is that of the rows.
+    rows
+        Shape ``(n, columns)``.
+    """
+    found = repeats(rows)
+    return predict(rows) if found is None else predict(rows[found.first])[found.number]
+
+
 def _words(rows: NDArray[Any]) -> Words:
     """Return the bits of rows in words of 32."""
     wide = rows if rows.dtype.itemsize % 4 == 0 else rows.astype(np.float32)
@@ -107,7 +122,7 @@ def _same(words: Words, one: int, other: int) -> bool:
     at = 0
     while at < words.shape[1] and words[one, at] == words[other, at]:
         at += 1
-    return at == words.shape[1]
+    return bool(at == words.shape[1])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
