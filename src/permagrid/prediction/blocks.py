@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from permagrid.errors import PermagridError
 from permagrid.grid import Float, Window, blocks
-from permagrid.prediction.repeats import repeats
+from permagrid.prediction.repeats import of_distinct
 from permagrid.threads import pool
 
 _ROWS_AT_A_TIME = 32768
@@ -145,23 +145,22 @@ class Prediction:
         cells = read_cells(self.stack, self.covariates, window, self.known)
         if self.order is not None:
             cells = cells.along(self.order(cells.shape))
-        repeated = repeats(cells.rows)
-        asked = cells.rows if repeated is None else cells.rows[repeated.first]
-        chunks: list[Float] = []
-        for start in range(0, len(asked), _ROWS_AT_A_TIME):
-            rows = asked[start : start + _ROWS_AT_A_TIME].astype(float)
-            chunks.append(np.atleast_2d(self.predict(rows).T).T)
         out = np.full((self.outputs, cells.shape[0] * cells.shape[1]), np.nan, dtype="float32")
         clipped = 0
-        if chunks:
-            predicted = np.concatenate(chunks)
-            if repeated is not None:
-                predicted = predicted[repeated.number]
+        if len(cells.rows):
+            predicted = of_distinct(self._predicted, cells.rows)
             bounded = np.clip(predicted, *self.valid_range)
             clipped = int(((bounded < predicted) | (bounded > predicted)).any(axis=1).sum())
             out[:, cells.places] = bounded.T
         shaped = out.reshape(self.outputs, *cells.shape)
         return Block(window, shaped, len(cells.places), clipped, cells.unseen, cells.unseen_classes)
+
+    def _predicted(self, rows: NDArray[np.float32]) -> Float:
+        chunks = []
+        for start in range(0, len(rows), _ROWS_AT_A_TIME):
+            some = rows[start : start + _ROWS_AT_A_TIME].astype(float)
+            chunks.append(np.atleast_2d(self.predict(some).T).T)
+        return np.concatenate(chunks)
 
 
 class Cells(NamedTuple):

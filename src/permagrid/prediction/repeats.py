@@ -1,5 +1,6 @@
 """Rows that repeat others to the bit, as many cells of a coarse covariate do: found, and computed once."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +57,20 @@ def repeats(rows: NDArray[Any]) -> Repeats | None:
     if len(_found(some).first) > _DISTINCT * len(some):
         return None
     return _found(_words(rows))
+
+
+def of_distinct(predict: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any]) -> NDArray[Any]:
+    """Return predictions of rows, which are made of distinct ones only if many repeat others.
+
+    Parameters
+    ----------
+    predict
+        Predicts each row by itself; its first axis is that of the rows.
+    rows
+        Shape ``(n, columns)``.
+    """
+    found = repeats(rows)
+    return predict(rows) if found is None else predict(rows[found.first])[found.number]
 
 
 def _words(rows: NDArray[Any]) -> Words:

@@ -16,7 +16,7 @@ from permagrid.grid import Window, chord, lonlat
 from permagrid.inventory import Regions, cell_areas, cell_change
 from permagrid.learners.resampled import Resampled, resampled
 from permagrid.prediction.blocks import Block, Cells, read_cells
-from permagrid.prediction.repeats import repeats
+from permagrid.prediction.repeats import of_distinct
 from permagrid.steps.ensemble import Joined
 from permagrid.steps.learners import candidate
 from permagrid.steps.maps import Canvas
@@ -246,14 +246,7 @@ class MemberWalk:
     def _worlds(self, rows: NDArray[np.float32], uniform: Float32) -> Worlds:
         """Return what every member holds in some cells."""
         fitted, members = self._fitted, self._members
-        covariates = rows[:, : len(fitted.covariates)]
-        repeated = repeats(covariates)
-        plain = (covariates if repeated is None else covariates[repeated.first]).astype(float)
-        said = np.empty((len(plain), members.count, len(fitted.learners)), dtype=np.float32)
-        for number, made in enumerate(members.resampled):
-            said[:, :, number] = made.predict(np.ascontiguousarray(plain[:, fitted.columns(number)]))
-        if repeated is not None:
-            said = said[repeated.number]
+        said = of_distinct(self._said, rows[:, : len(fitted.covariates)])
         if self._tables is None:
             probability = _weighted(said, members.weights)
             return Worlds((uniform < probability).astype(np.float32), probability)
@@ -262,6 +255,14 @@ class MemberWalk:
             return Worlds(self._tables.draw(said, uniform, members.weights), None)
         threshold = inventory.permafrost.threshold
         return Worlds(*self._tables.draw_with_cdf(said, uniform, threshold, members.weights))
+
+    def _said(self, rows: NDArray[np.float32]) -> Float32:
+        """Return what every member of every learner says of rows, shape ``(n, members, learners)``."""
+        fitted, members, plain = self._fitted, self._members, rows.astype(float)
+        said = np.empty((len(rows), members.count, len(fitted.learners)), dtype=np.float32)
+        for number, made in enumerate(members.resampled):
+            said[:, :, number] = made.predict(np.ascontiguousarray(plain[:, fitted.columns(number)]))
+        return said
 
     def _change(self, drawn: dict[str, tuple[NDArray[np.int_], Float32]], out: Float32) -> None:
         first, last = self._study.epoch_names[0], self._study.epoch_names[-1]
