@@ -71,6 +71,7 @@ def _lines(summary: dict[str, Any], folder: Path) -> list[str]:
     kept = [f"{n} {kind}" for kind, n in summary.get("reused", {}).items() if n]
     if kept:
         lines.append(f"taken over from the run before: {', '.join(kept)}")
+    found += [f"model: {folder / item['path']}" for item in summary.get("models", [])]
     lines += [*found, f"report: {folder / 'report.html'}"]
     return lines
 
