@@ -11,9 +11,6 @@ from permagrid.compiled.asked import asked_rows
 from permagrid.compiled.nodes import Float, Index
 from permagrid.errors import PermagridError
 
-_AT_A_TIME = 65_536
-"""Rows of which columns are picked at a time."""
-
 
 class Compiled(Protocol):
     """What predicts as an estimator does, many times faster."""
@@ -67,17 +64,20 @@ class CompiledMean:
             If rows have another number of columns than there are covariates.
         """
         rows, places = asked_rows(rows, self.raw, order)
-        out = np.full((len(rows), *outputs(self.members[0], self.raw, self.columns[0])), np.nan)
-        for start in range(0, len(places), _AT_A_TIME):
-            own = places[start : start + _AT_A_TIME]
-            picked = rows[own]
-            total: Float | None = None
-            for member, columns in zip(self.members, self.columns, strict=True):
-                said = member.predict(seen(picked, columns))
-                total = said if total is None else np.add(total, said, out=total)
-            out[own] = total
-        out /= len(self.members)
-        return out
+        total = self.members[0].predict(seen(rows, self.columns[0]), order)
+        for member, columns in zip(self.members[1:], self.columns[1:], strict=True):
+            total += member.predict(seen(rows, columns), order)
+        total /= len(self.members)
+        return none_elsewhere(total, places)
+
+
+def none_elsewhere(said: Float, places: Index) -> Float:
+    """Return predictions that are missing but at some places, written over those given."""
+    if len(places) < len(said):
+        lacking = np.ones(len(said), dtype=bool)
+        lacking[places] = False
+        said[lacking] = np.nan
+    return said
 
 
 def seen(rows: NDArray[np.floating[Any]], columns: Sequence[int] | None) -> NDArray[np.floating[Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permagrid.compiled.asked import asked_rows
-from permagrid.compiled.combined import Compiled, outputs, seen
+from permagrid.compiled.combined import Compiled, none_elsewhere, outputs, seen
 from permagrid.compiled.nodes import Float, Index
 from permagrid.errors import PermagridError
 from permagrid.physics.laws import (
@@ -98,14 +98,18 @@ class CompiledProcess:
         if not sound:
             raise PermagridError("a compiled estimator does not fit together: law of a process model")
 
-    def say(self, rows: Float) -> Float:
-        """Return what the model says of complete rows of double precision, in its own unit."""
+    def say(self, rows: NDArray[np.floating[Any]], places: Index | slice = slice(None)) -> Float:
+        """Return what the model says of some complete rows, in its own unit, shape ``(places,)``."""
+
         # Copies that lie together in memory: sums over strided numbers may end in another last digit.
-        columns = {role: np.ascontiguousarray(rows[:, place]) for role, place in self.columns.items()}
+        def column(place: int) -> Float:
+            return np.ascontiguousarray(rows[places, place], dtype=float)
+
+        columns = {role: column(place) for role, place in self.columns.items()}
         values: dict[str, Any] = dict(self.values)
         if self.by_class is not None:
             name = self.by_class.parameter
-            values[name] = self.by_class.of(np.array(rows[:, self.by_class.source]), values[name])
+            values[name] = self.by_class.of(column(self.by_class.source), values[name])
         said = np.asarray(LAWS[self.law](columns, values))
         return said if self.factor == 1.0 else np.asarray(self.factor * said)
 
@@ -139,7 +143,7 @@ class CompiledProcess:
         out = np.full((len(rows), *width), np.nan)
         for start in range(0, len(places), _AT_A_TIME):
             own = places[start : start + _AT_A_TIME]
-            out[own] = self.linked(self.say(rows[own].astype(float)))
+            out[own] = self.linked(self.say(rows, own))
         return out
 
 
@@ -169,15 +173,17 @@ class CompiledWithProcess:
     def predict(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Float:
         """Return predictions as `CompiledProcess.predict` does; rows with a missing value get none."""
         rows, places = asked_rows(rows, self.process.raw, order)
+        if self.use == "residual":
+            said = none_elsewhere(self.learner.predict(seen(rows, self.columns), order), places)
+            for start in range(0, len(places), _AT_A_TIME):
+                own = places[start : start + _AT_A_TIME]
+                said[own] = self.process.linked(self.process.say(rows, own)) + said[own]
+            return said
         out = np.full((len(rows), *self._shape()), np.nan)
         for start in range(0, len(places), _AT_A_TIME):
             own = places[start : start + _AT_A_TIME]
-            picked = rows[own].astype(float)
-            said, chosen = self.process.say(picked), seen(picked, self.columns)
-            if self.use == "residual":
-                out[own] = self.process.linked(said) + self.learner.predict(chosen)
-            else:
-                out[own] = self.learner.predict(np.column_stack([chosen, said]))
+            chosen, more = seen(rows[own].astype(float), self.columns), self.process.say(rows, own)
+            out[own] = self.learner.predict(np.column_stack([chosen, more]))
         return out
 
     def _shape(self) -> tuple[int, ...]:
