@@ -187,6 +187,8 @@ def _reach(found: Int32, leaves: Leaves, levels: Float, most: int, out: Index) -
     cells, trees = found.shape
     many = len(leaves.weights)
     weights, changed = np.empty(many, dtype=np.int64), np.empty(trees, dtype=np.int64)
+    begins, ends = np.empty(2 * trees, dtype=np.int64), np.empty(2 * trees, dtype=np.int64)
+    each = np.empty(2 * trees)
     # What two ways of adding the same numbers may lie apart: roundings of sums, and parts that were cut off.
     unsure = _ONE * _EPSILON * (min(many, trees * most) + trees + 16) + trees * most + trees
     for cell in range(cells):
@@ -201,21 +203,27 @@ def _reach(found: Int32, leaves: Leaves, levels: Float, most: int, out: Index) -
             continue
         if 2 * count >= trees:
             weights[:] = 0
-            for tree in range(trees):
-                _add(leaves, found[cell, tree], trees, 1.0, weights)
+            for leaf in found[cell]:
+                one = _ONE / (leaves.totals[leaf] * trees)
+                _add(leaves, leaves.starts[leaf], leaves.starts[leaf + 1], one, weights)
         else:
+            # Found first, and added then: what comes from afar comes together.
             for at in range(count):
-                _add(leaves, found[cell - 1, changed[at]], trees, -1.0, weights)
-                _add(leaves, found[cell, changed[at]], trees, 1.0, weights)
+                for turn in range(2):
+                    leaf = found[cell - 1 + turn, changed[at]]
+                    place = np.uint64(2 * at + turn)
+                    begins[place], ends[place] = leaves.starts[leaf], leaves.starts[leaf + 1]
+                    each[place] = (2 * turn - 1) * _ONE / (leaves.totals[leaf] * trees)
+            for at in range(2 * count):
+                _add(leaves, begins[at], ends[at], each[at], weights)
         if not _look_up(weights, levels, unsure, out[cell]):
             _by_its_own_sums(found[cell], leaves, levels, out[cell])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _add(leaves: Leaves, leaf: int, trees: int, sign: float, weights: Index) -> None:
+def _add(leaves: Leaves, begin: int, end: int, each: float, weights: Index) -> None:
     """Add the rows of a leaf to the weights, or take them away."""
-    each = sign * _ONE / (leaves.totals[leaf] * trees)
-    for place in range(np.uint64(leaves.starts[leaf]), np.uint64(leaves.starts[leaf + 1])):
+    for place in range(np.uint64(begin), np.uint64(end)):
         member = np.uint32(leaves.members[place])
         # Cut off towards 0: the same number, whether it comes or goes.
         weights[member] += np.int64(leaves.weights[member] * each)
