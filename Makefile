@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := out/demo
+# Needs NumPy 1, so it has a place of its own.
+PYSPATIALML := $(VENV)/pyspatialml
 
 .PHONY: demo test check bench docs format requirements clean
 
@@ -46,6 +48,10 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/comparison.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "sklearn-raster>=0.1.0.dev0" || true
 	@$(BIN)/python benchmarks/prediction_speed.py
+	@test -x $(PYSPATIALML)/bin/python || $(BIN)/python -m venv $(PYSPATIALML)
+	@$(PYSPATIALML)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: pyspatialml \
+		"scikit-learn==$$($(BIN)/python -c 'import sklearn; print(sklearn.__version__)')" || true
+	@$(BIN)/python benchmarks/raster_peers.py
 
 format: $(READY)
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -1,4 +1,8 @@
-"""Grid search of permagrid against that of scikit-learn: the same grid, folds and answers, in one run."""
+"""Grid search of permagrid against that of scikit-learn: the same grid, folds and answers, in one run.
+
+Both have two processes of one thread each. Then searches are run by one worker and by two, and once by two
+that are left all threads they want: without oversubscription two take no more time of the cores than one.
+"""
 
 import argparse
 import os
@@ -16,6 +20,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from permagrid.learners.platt import PlattScaled
 from permagrid.learners.quick_forests import QuickExtraTreesClassifier, QuickForestClassifier
@@ -32,6 +37,12 @@ SAME = 1e-12
 """How far scores of both sides may be apart."""
 
 
+class ByLibsvm(RowWiseSVC):  # type: ignore[misc]
+    """Support vectors that libsvm computes the kernel of, anew for every fit."""
+
+    fit = SVC.fit
+
+
 class Case(NamedTuple):
     """A learner with its grid."""
 
@@ -40,6 +51,8 @@ class Case(NamedTuple):
     grown: str | None = None
     here: Any = None
     """The estimator that permagrid has in its place, if it has another."""
+    shared: tuple[str, ...] = ()
+    """Keywords whose values share a part of a fit here."""
 
 
 class Side(NamedTuple):
@@ -96,11 +109,13 @@ def cases(size: float) -> dict[str, Case]:
             "n_estimators",
         ),
         "support vectors": Case(
-            make_pipeline(StandardScaler(), PlattScaled(RowWiseSVC())),
+            make_pipeline(StandardScaler(), PlattScaled(ByLibsvm())),
             {
                 "plattscaled__machine__C": [0.1, 1.0, 10.0, 100.0],
                 "plattscaled__machine__gamma": [0.01, 0.05, 0.2],
             },
+            here=make_pipeline(StandardScaler(), PlattScaled(RowWiseSVC())),
+            shared=("plattscaled__machine__C",),
         ),
         "logistic regression": Case(
             make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
@@ -171,7 +186,8 @@ def theirs(case: Case, table: pd.DataFrame, seen: Sequence[str], folds: Any, wor
 
 
 def ours(case: Case, table: pd.DataFrame, seen: Sequence[str], spec: FoldsSpec, workers: Workers) -> Side:
-    judge = Judge(spec, Objective("log_loss", pooled=False), case.grown, workers=workers)
+    objective = Objective("log_loss", pooled=False)
+    judge = Judge(spec, objective, case.grown, workers=workers, shared=case.shared)
     search: Search = grid_search(case.space, judge)
     # A forest not yet grown is neither true nor false.
     estimator = case.estimator if case.here is None else case.here
@@ -185,8 +201,56 @@ def compared(one: Side, other: Side) -> str:
     return f"{best}, {apart:.0e}" if apart <= SAME else f"{best}, SCORES DIFFER BY {apart:.1e}"
 
 
+def thread_seconds() -> dict[tuple[int, int], float]:
+    """Return the time of processors used by each thread of the processes that this one has started."""
+    found = {}
+    for process in psutil.Process().children(recursive=True):
+        try:
+            for thread in process.threads():
+                found[process.pid, thread.id] = thread.user_time + thread.system_time
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def at_work(work: Callable[[], Side]) -> tuple[float, int]:
+    """Return the time of processors that a search took, and the most threads at work in a process."""
+    before = thread_seconds()
+    side = work()
+    spent = {key: seconds - before.get(key, 0.0) for key, seconds in thread_seconds().items()}
+    by_process: dict[int, list[float]] = {}
+    for (process, _), seconds in spent.items():
+        by_process.setdefault(process, []).append(seconds)
+    busy = [sum(one > 0.1 * sum(each) for one in each) for each in by_process.values() if sum(each) > 0.1]
+    return side.cpu, max(busy, default=1)
+
+
+def crowded(table: pd.DataFrame, seen: Sequence[str], spec: FoldsSpec, options: argparse.Namespace) -> None:
+    """Print what two workers take beside one, and what LightGBM takes if its threads are left to it."""
+    print("\n| learner | one worker [s] | two [s] | ratio, time of the cores | threads at work in a worker |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    size = 0.3 * options.size
+    for name, case in cases(size).items():
+        if options.only and name not in options.only:
+            continue
+        with Workers(1) as alone, Workers(2, preloaded=["permagrid.learners"]) as two:
+            ours(cases(0.01)["logistic regression"], table, seen, spec, two)
+            single = ours(case, table, seen, spec, alone).cpu
+            double, threads = at_work(lambda case=case, two=two: ours(case, table, seen, spec, two))
+        print(f"| {name} | {single:.1f} | {double:.1f} | {double / single:.2f} | {threads} |", flush=True)
+    case = cases(size)["LightGBM"]
+    free = case._replace(estimator=LGBMClassifier(random_state=0, n_jobs=os.cpu_count(), verbose=-1))
+    folds = FOLDS["site"](table, n_folds=5, seed=1)
+    single = theirs(case, table, seen, folds, 2).cpu
+    double, threads = at_work(lambda: theirs(free, table, seen, folds, 2))
+    print(
+        f"| LightGBM in GridSearchCV, one thread and all threads in two processes | {single:.1f} "
+        f"| {double:.1f} | {double / single:.2f} | {threads} |"
+    )
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=float, default=1.0, help="share of the trees")
     parser.add_argument("--rows", type=int, default=800)
     parser.add_argument("--covariates", type=int, default=20)
@@ -231,6 +295,7 @@ def main() -> None:
         f"| all | | | {total[0]:.1f} | {total[1]:.1f} | {total[0] / total[1]:.2f} "
         f"| {total[2] / total[3]:.2f} | |"
     )
+    crowded(table, seen, spec, options)
 
 
 if __name__ == "__main__":

@@ -184,3 +184,30 @@ def test_a_mean_of_which_a_member_cannot_be_fitted_has_no_score():
     assert choice.keywords == {"kinds": ["a", "b"]}
     notes = ["could not be fitted: it is broken", "the score cannot be told from its predictions", ""]
     assert choice.trail["note"].tolist() == notes
+
+
+@pytest.mark.parametrize("task", ["value", "class"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_trials_that_share_a_kernel_score_what_each_does_by_itself(task, workers):
+    table = made.rows(80, noise=1, classes=2 if task == "class" else None)
+    metric = "brier" if task == "class" else "rmse"
+    candidate, shared = made.candidate("support_vectors", task, SEEN[:3]), traits_of("support_vectors").shared
+    space = {"C": [0.3, 1.0, 10.0], "gamma": [0.01, 0.3]}
+    trails = []
+    with Workers(workers) as members:
+        for given in ((), shared):
+            judge = Judge(FoldsSpec("site", {"n_folds": 3}), Objective(metric), workers=members, shared=given)
+            trails.append(grid_search(space, judge)(candidate, table).trail)
+    pd.testing.assert_frame_equal(*trails, check_exact=True)
+    assert "C" in shared
+    assert trails[0]["score"].nunique() == 6
+
+
+def test_of_trials_side_by_side_only_the_broken_one_has_no_score():
+    judge = Judge(FoldsSpec("site", {"n_folds": 3}), Objective("rmse"), shared=("kind",))
+    space = {"kind": ["a", "broken", "lost"], "off": [0.0, 1.0]}
+    trail = grid_search(space, judge)(
+        Candidate(made.recorder, ("number", "cold", "wet")), made.rows(30)
+    ).trail
+    assert np.isfinite(trail["score"]).tolist() == [True, True, False, False, False, False]
+    assert trail["note"].str.contains("it is broken").tolist() == [False, False, True, True, False, False]

@@ -9,6 +9,7 @@ from sklearn.svm import SVC, SVR, LinearSVC
 
 from permagrid.learners.chain import scaled
 from permagrid.learners.platt import PlattScaled
+from permagrid.learners.radial_kernel import fitted_by_kernel
 from permagrid.learners.ranges import Balance, above_zero, at_least, for_classes_only, for_values_only
 from permagrid.learners.row_wise import radial_sums, weighted_sum
 from permagrid.learners.setting import LEARNERS, Setting
@@ -58,7 +59,9 @@ def linear_support_vectors(
 
 
 @LEARNERS.register
-@traits(space={"C": (0.3, 1.0, 10.0), "gamma": (0.003, 0.01, 0.03, 0.1)}, weights=True)
+@traits(
+    space={"C": (0.3, 1.0, 10.0), "gamma": (0.003, 0.01, 0.03, 0.1)}, weights=True, shared=("C", "epsilon")
+)
 def support_vectors(
     setting: Setting,
     *,
@@ -169,6 +172,12 @@ class RowWiseLinearSVR(SVR):  # type: ignore[misc]
 class RowWiseSVC(SVC):  # type: ignore[misc]
     """Support vectors of two classes, whose score of a row does not depend on those beside it."""
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "RowWiseSVC":
+        """Fit the machine, by a kernel that fits of the same rows share."""
+        if not fitted_by_kernel(self, X, y, sample_weight):
+            super().fit(X, y, sample_weight)
+        return self
+
     def decision_function(self, X: Float) -> Float:
         """Return scores, shape ``(n,)``."""
         return _radial(self, X)
@@ -176,6 +185,12 @@ class RowWiseSVC(SVC):  # type: ignore[misc]
 
 class RowWiseSVR(SVR):  # type: ignore[misc]
     """Support vectors of values, whose prediction of a row does not depend on those beside it."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "RowWiseSVR":
+        """Fit the machine, by a kernel that fits of the same rows share."""
+        if not fitted_by_kernel(self, X, y, sample_weight):
+            super().fit(X, y, sample_weight)
+        return self
 
     def predict(self, X: Float) -> Float:
         """Return predictions, shape ``(n,)``."""

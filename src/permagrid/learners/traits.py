@@ -25,6 +25,9 @@ class Traits:
     """Whether it knows its covariates by their names and deals with classes itself."""
     grown: str | None = None
     """Keyword of which a fit with a large value contains the fits with smaller ones, if there is one."""
+    shared: tuple[str, ...] = ()
+    """Keywords that leave the costly part of a fit as it is: it is kept for fits to the same rows that follow
+    each other and differ in no other keyword."""
     reads: Mapping[str, str] = field(default_factory=dict)
     """Keyword that names a covariate -> the unit in which it is read."""
     says: str | None = None

@@ -1,6 +1,7 @@
 """Step: the learners of a study as candidates: what each sees, how it is built, chosen and weighed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, get_args, get_origin
 
@@ -128,19 +129,20 @@ def _choice(part: LearnerPart, study: Study, domain: pd.DataFrame | None) -> Cho
     steps = []
     folds = inner_folds(study, domain)
     if part.selection is not None:
-        steps.append(_selection(part, part.selection, _judge(part.selection, study, folds, None), study))
+        steps.append(_selection(part, part.selection, _judge(part.selection, study, folds), study))
     if part.search is not None:
-        grown = traits_of(part.name).grown
-        steps.append(_search(part, part.search, _judge(part.search, study, folds, grown), study.seed))
+        known = traits_of(part.name)
+        judge = replace(_judge(part.search, study, folds), grown=known.grown, shared=known.shared)
+        steps.append(_search(part, part.search, judge, study.seed))
     return chained(*steps) if steps else None
 
 
-def _judge(chooser: Chooser, study: Study, folds: FoldsSpec, grown: str | None) -> Judge:
+def _judge(chooser: Chooser, study: Study, folds: FoldsSpec) -> Judge:
     task = study.target.kind
     objective = Objective(chooser.metric or ("rmse" if task == "value" else "brier"))
     if objective.task != task:
         raise PermagridError(f"metric: {chooser.metric} is not for a target that is a {task}")
-    return Judge(folds, objective, grown, chooser.one_standard_error, chooser.trials)
+    return Judge(folds, objective, one_standard_error=chooser.one_standard_error, in_trials=chooser.trials)
 
 
 def _search(part: LearnerPart, search: Search, judge: Judge, seed: int) -> Any:

@@ -135,8 +135,7 @@ def _ranked_and_predicted(
     for size in sizes:
         covariates = pieces.covariates(order[:size])
         if covariates not in found:
-            part = predicted(bench, (pair, covariates, [bench.candidate.keywords]))
-            found[covariates] = part if isinstance(part, str) else part[0]
+            found[covariates] = predicted(bench, (pair, covariates, [bench.candidate.keywords]))[0]
         out.append(found[covariates])
     return out
 

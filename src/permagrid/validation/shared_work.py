@@ -78,6 +78,21 @@ def together(trials: Sequence[Keywords], grown: str | None) -> list[list[int]]:
     return list(shared.values())
 
 
+def beside(trials: Sequence[Keywords], shared: Sequence[str]) -> list[list[int]]:
+    """Return numbers of trials by what they share beside a fit: those that differ only in some keywords.
+
+    Examples
+    --------
+    >>> beside([{"C": 1, "gamma": 2}, {"C": 1, "gamma": 3}, {"C": 5, "gamma": 2}], ["C"])
+    [[0, 2], [1]]
+    """
+    groups: dict[str, list[int]] = {}
+    for number, keywords in enumerate(trials):
+        rest = {key: value for key, value in keywords.items() if key not in shared}
+        groups.setdefault(told(rest), []).append(number)
+    return list(groups.values())
+
+
 def _counted(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) > 0
 

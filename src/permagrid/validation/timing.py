@@ -222,11 +222,11 @@ def _timed(trials: Trials, tasks: Sequence[tuple[tuple[str, ...], list[Any]]]) -
         # What members said in other trials is taken over within a fold; without any, all folds are seen.
         task: Task = (0 if bench.said else number % len(pairs), covariates, keywords)
         start = time.process_time()
-        found = predicted(bench, task)
+        found = predicted(bench, task)[0]
         spent.append(time.process_time() - start)
         if score == 0.0 and not isinstance(found, str):
             # Any predictions of the right shape take as long to score.
-            parts = [np.resize(found[0], (len(test), *found[0].shape[1:])) for _, test in pairs]
+            parts = [np.resize(found, (len(test), *found.shape[1:])) for _, test in pairs]
             score, _ = _least(partial(trials.score, parts))
     if bench.said and len(spent) > 1:
         return spent[0], float(np.mean(spent[1:])), score

@@ -16,6 +16,7 @@ from permagrid.validation.folds import Folds
 from permagrid.validation.inner_folds import FoldsSpec
 from permagrid.validation.objective import Objective, Score
 from permagrid.validation.shared_work import (
+    beside,
     can_be_cut,
     has_members,
     predicted_by_members,
@@ -57,6 +58,9 @@ class Judge:
     they blur the scores of all trials alike and save most of the time."""
     workers: Workers | None = None
     """Processes among which fits are divided; None where the caller divides its own work already."""
+    shared: tuple[str, ...] = ()
+    """Keywords of the learner whose values are tried one after the other by one worker, as fits to the same
+    rows that differ in nothing else share what costs most; for learners without `grown`."""
 
 
 class Trials:
@@ -148,7 +152,7 @@ class Trials:
         groups = [
             [numbers[place] for place in places]
             for numbers in by_covariates.values()
-            for places in together([trials[number].keywords for number in numbers], self.judge.grown)
+            for places in self._fitted_together([trials[number].keywords for number in numbers])
         ]
         tasks = [
             (pair, trials[group[0]].covariates, [trials[number].keywords for number in group])
@@ -163,17 +167,23 @@ class Trials:
                 out[number] = self._judged(parts, place)
         return out
 
-    def _run(self, tasks: list["Task"]) -> Iterator["list[Float] | str"]:
+    def _fitted_together(self, several: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+        if self.judge.grown is None and self.judge.shared:
+            return beside(several, self.judge.shared)
+        return together(several, self.judge.grown)
+
+    def _run(self, tasks: list["Task"]) -> Iterator["list[Float | str]"]:
         if self.judge.workers is not None:
             return self.judge.workers.run(predicted, tasks, shared=self.bench)
         return (predicted(self.bench, task) for task in tasks)
 
-    def _judged(self, parts: Sequence["list[Float] | str"], place: int) -> tuple[Score, str]:
+    def _judged(self, parts: Sequence["list[Float | str]"], place: int) -> tuple[Score, str]:
         values = []
         for part in parts:
-            if isinstance(part, str):
-                return NO_SCORE, f"could not be fitted: {part}"
-            values.append(part[place])
+            found = part[place]
+            if isinstance(found, str):
+                return NO_SCORE, f"could not be fitted: {found}"
+            values.append(found)
         score = self.score(values)
         return score, "" if np.isfinite(score.score) else "the score cannot be told from its predictions"
 
@@ -229,12 +239,20 @@ class Bench:
 
 
 Task = tuple[int, tuple[str, ...], list[Mapping[str, Any]]]
-"""Inner fold, covariates, and the keywords of trials that share a fit."""
+"""Inner fold, covariates, and the keywords of trials that share a fit, or a part of it."""
 
 
-def predicted(bench: Bench, task: Task) -> list[Float] | str:
-    """Return what each of some trials predicts for the test rows of an inner fold, or why there is no fit."""
+def predicted(bench: Bench, task: Task) -> list[Float | str]:
+    """Return what each of some trials predicts for the test rows of an inner fold, or why it has no fit."""
     pair, covariates, several = task
+    if bench.grown is None:
+        return [found for keywords in several for found in _predicted(bench, pair, covariates, [keywords])]
+    return _predicted(bench, pair, covariates, several)
+
+
+def _predicted(
+    bench: Bench, pair: int, covariates: tuple[str, ...], several: list[Mapping[str, Any]]
+) -> list[Float | str]:
     inner = _Inner(bench, pair, covariates)
     tested = bench.rows[np.ix_(bench.pairs[pair][1], inner.columns)]
     only = _only_class(bench, pair, len(tested))
@@ -242,11 +260,11 @@ def predicted(bench: Bench, task: Task) -> list[Float] | str:
         return [only] * len(several)
     try:
         with config_context(assume_finite=bench.finite):
-            return inner.predictions(several, tested, of_test_rows=True)
+            return [*inner.predictions(several, tested, of_test_rows=True)]
     except PermagridError:
         raise
     except (ValueError, ArithmeticError) as error:
-        return str(error).strip().split("\n")[0]
+        return [str(error).strip().split("\n")[0]] * len(several)
 
 
 def predict_with(bench: Bench, pair: int, rows: Float) -> Float:
