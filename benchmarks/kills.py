@@ -4,9 +4,9 @@
 
 A run is started and killed (SIGKILL); it is started again in the same folder, and killed again, until one
 comes to its end; then a new folder is begun. Every other moment is drawn evenly between nothing and what an
-undisturbed run takes; for the others the stage of `STAGES` that saw the fewest kills is awaited, and the moment
-is drawn within the time that it took undisturbed: so short and late stages have their share, also of runs that
-go on from kept steps, however fast the machine. A run that ends before its moment counts as no kill.
+undisturbed run takes. For the others the stage of `STAGES` that saw the fewest kills is awaited, and the
+moment is drawn within the time that it took undisturbed: so short and late stages have their share, also of
+runs that go on from kept steps, however fast the machine. A run that ends before its moment is no kill.
 
 After each kill, whatever stands under the name of a product must be whole: `permagrid verify` may find things
 unfinished, but nothing rotted. What a finished folder holds must be the bytes of the undisturbed run, but for
@@ -66,19 +66,15 @@ def stage(out: Path, begun: float) -> str:
         except FileNotFoundError:
             return False
 
-    if fresh(out / "report.html"):
-        return STAGES[6]
-    if fresh(out / "sites.parquet"):
-        return STAGES[5]
-    if list(out.glob("maps/.*partial*")):
-        return STAGES[3]
-    if list(out.glob("work/.*.partial.tif")):
-        return STAGES[2]
-    if any(map(fresh, out.glob("work/blocks/*/*"))):
-        return STAGES[1]
-    if any(map(fresh, out.glob("maps/*"))):
-        return STAGES[4]
-    return STAGES[0]
+    signs = {
+        STAGES[6]: "report.html",
+        STAGES[5]: "sites.parquet",
+        STAGES[3]: "maps/.*partial*",
+        STAGES[2]: "work/.*.partial.tif",
+        STAGES[1]: "work/blocks/*/*",
+        STAGES[4]: "maps/*",
+    }
+    return next((name for name, sign in signs.items() if any(map(fresh, out.glob(sign)))), STAGES[0])
 
 
 def watched(run: subprocess.Popen[bytes], out: Path, begun: float) -> Counter[str]:
