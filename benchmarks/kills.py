@@ -2,21 +2,27 @@
 
 ``python benchmarks/kills.py [--kills 50] [--study studies/virtual_arctic.yaml] [--seed 0] [--folder FOLDER]``
 
-A run is started and killed (SIGKILL) after a time drawn evenly between nothing and what an undisturbed run
-takes; it is started again in the same folder, and killed again, until one comes to its end; then a new folder
-is begun. After each kill, whatever stands under the name of a product must be whole: `permagrid verify` may
-find things unfinished, but nothing rotted. What a finished folder holds must be the bytes of the undisturbed
-run, but for the times in summary.json, and no temporary file or block may be left.
+A run is started and killed (SIGKILL); it is started again in the same folder, and killed again, until one
+comes to its end; then a new folder is begun. Every other moment is drawn evenly between nothing and what an
+undisturbed run takes. For the others the stage of `STAGES` that saw the fewest kills is awaited, and the
+moment is drawn within the time that it took undisturbed: so short and late stages have their share, also of
+runs that go on from kept steps, however fast the machine. A run that ends before its moment is no kill.
+
+After each kill, whatever stands under the name of a product must be whole: `permagrid verify` may find things
+unfinished, but nothing rotted. What a finished folder holds must be the bytes of the undisturbed run, but for
+the times in summary.json, and no temporary file or block may be left.
 """
 
 import argparse
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from permagrid.files import sha256_of
@@ -24,6 +30,8 @@ from permagrid.verify import verify
 from permagrid.world import write_world
 
 ROOT = Path(__file__).resolve().parents[1]
+LOOK, LONGEST = 0.002, 5.0
+"""How often a run is looked at, and the longest wait within a stage that was awaited [s]."""
 CODE = "import sys; from permagrid.cli import main; main(sys.argv[1:], prog_name='permagrid')"
 
 
@@ -38,19 +46,86 @@ def products(out: Path) -> dict[str, str]:
     return {path.name: sha256_of(path) for path in paths if path.name != "summary.json"}
 
 
-def stage(out: Path) -> str:
-    """Return how far a killed run had come."""
-    if (out / "report.html").exists():
-        return "after the report"
-    if list(out.glob("maps/.*partial*")):
-        return "while a map was finished"
-    if list(out.glob("work/.*.partial.tif")):
-        return "while blocks were put together"
-    if list(out.glob("work/blocks/*/*")):
-        return "among blocks"
-    if list(out.glob("maps/*.tif")):
-        return "between maps"
-    return "before the maps" if (out / "work").exists() else "before the folder"
+STAGES = (
+    "before the maps",
+    "among blocks",
+    "while blocks were put together",
+    "while a map was finished",
+    "between maps",
+    "while tables were written",
+    "after the report",
+)
+
+
+def stage(out: Path, begun: float) -> str:
+    """Return how far a run has come that began at some time; what earlier ones left does not count."""
+
+    def fresh(path: Path) -> bool:
+        try:
+            return path.stat().st_mtime >= begun
+        except FileNotFoundError:
+            return False
+
+    signs = {
+        STAGES[6]: "report.html",
+        STAGES[5]: "sites.parquet",
+        STAGES[3]: "maps/.*partial*",
+        STAGES[2]: "work/.*.partial.tif",
+        STAGES[1]: "work/blocks/*/*",
+        STAGES[4]: "maps/*",
+    }
+    return next((name for name, sign in signs.items() if any(map(fresh, out.glob(sign)))), STAGES[0])
+
+
+def watched(run: subprocess.Popen[bytes], out: Path, begun: float) -> Counter[str]:
+    """Return how long a run is in each stage [s], when it is at its end."""
+    spent, last = Counter[str](), time.time()
+    while run.poll() is None:
+        time.sleep(LOOK)
+        now = time.time()
+        spent[stage(out, begun)] += now - last
+        last = now
+    return spent
+
+
+class Moments:
+    """Draws when runs are killed.
+
+    Parameters
+    ----------
+    chance
+        Draws.
+    spent
+        How long an undisturbed run is in each stage [s].
+    """
+
+    def __init__(self, chance: random.Random, spent: Counter[str]) -> None:
+        self.chance, self.spent = chance, spent
+        self.kills, self.tried = Counter[str](), Counter[str]()
+
+    def killed(self, run: subprocess.Popen[bytes], out: Path, begun: float) -> bool:
+        """Kill a run at the next moment, and return whether it was at work until then."""
+        if self.kills.total() % 2 == 0:
+            self._wait(run, self.chance.uniform(0.0, self.spent.total()))
+        else:
+            # Stages that were missed again and again, as they are too short, stand back.
+            wanted = min(STAGES, key=lambda name: (self.kills[name] + self.tried[name], STAGES.index(name)))
+            self.tried[wanted] += 1
+            while run.poll() is None and stage(out, begun) != wanted:
+                time.sleep(LOOK)
+            self._wait(run, self.chance.uniform(0.0, min(self.spent[wanted], LONGEST)))
+        if run.poll() is not None:
+            return False
+        run.kill()
+        if run.wait() != -signal.SIGKILL:
+            return False
+        self.kills[stage(out, begun)] += 1
+        return True
+
+    @staticmethod
+    def _wait(run: subprocess.Popen[bytes], seconds: float) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(timeout=seconds)
 
 
 def main() -> None:
@@ -63,40 +138,39 @@ def main() -> None:
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="kills-"))
     world = given.world or write_world(folder / "world", seed=7)
-    begun = time.perf_counter()
-    if started(given.study, world, folder / "whole").wait() != 0:
+    begun = time.time()
+    run = started(given.study, world, folder / "whole")
+    spent = watched(run, folder / "whole", begun)
+    if run.returncode != 0:
         sys.exit("the undisturbed run failed")
-    whole, took = products(folder / "whole"), time.perf_counter() - begun
-    print(f"undisturbed: {took:.0f} s, {len(whole)} products")
+    whole = products(folder / "whole")
+    print(f"undisturbed: {spent.total():.0f} s, {len(whole)} products")
 
-    chance, stages, finished, failed = random.Random(given.seed), Counter[str](), 0, 0
+    moments, finished, failed = Moments(random.Random(given.seed), spent), 0, 0
     out = folder / "killed"
-    while sum(stages.values()) < given.kills or out.exists():
-        # When there are kills enough, the last folder is brought to its end.
-        left = given.kills - sum(stages.values())
+    while moments.kills.total() < given.kills or out.exists():
+        begun = time.time()
         run = started(given.study, world, out)
-        try:
-            status = run.wait(timeout=chance.uniform(0.0, took) if left > 0 else None)
-        except subprocess.TimeoutExpired:
-            run.kill()
-            run.wait()
-            stages[stage(out)] += 1
+        # When there are kills enough, the last folder is brought to its end.
+        if moments.kills.total() < given.kills and moments.killed(run, out, begun):
             if (out / "work" / "ledger.json").exists():
                 rotted = [found for found in verify(out).findings if found.kind == "rotted"]
                 failed += bool(rotted)
                 for found in rotted:
-                    print(f"after kill {sum(stages.values())}: {found}")
+                    print(f"after kill {moments.kills.total()}: {found}")
             continue
+        status = run.wait()
         left_over = [path for path in out.rglob("*") if ".partial" in path.name or path.suffix == ".block"]
         is_whole = status == 0 and products(out) == whole and not left_over and verify(out).status == 0
         finished, failed = finished + 1, failed + (not is_whole)
         print(
-            f"finished {finished} after {sum(stages.values())} kills: {'same bytes' if is_whole else 'NOT'}"
+            f"finished {finished} after {moments.kills.total()} kills: {'same bytes' if is_whole else 'NOT'}",
+            flush=True,
         )
         shutil.rmtree(out)
-    for name, count in stages.most_common():
-        print(f"{count:4d} kills {name}")
-    print(f"{sum(stages.values())} kills, {finished} finished runs, {failed} with a difference")
+    for name in STAGES:
+        print(f"{moments.kills[name]:4d} kills {name}; undisturbed {spent[name]:.1f} s")
+    print(f"{moments.kills.total()} kills, {finished} finished runs, {failed} with a difference")
     if given.folder is None:
         shutil.rmtree(folder)
     sys.exit(bool(failed))
