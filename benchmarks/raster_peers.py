@@ -26,6 +26,7 @@ import rasterio
 from compiled_trees import landscape
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from permagrid.steps.predictors import map_predictor
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 from sklearn.base import is_classifier
@@ -40,7 +41,6 @@ from permagrid.prediction.blocks import Prediction
 from permagrid.products.geotiff import pixel_hash, write_cog
 from permagrid.products.legend import legend_for
 from permagrid.products.scratch import open_scratch
-from permagrid.steps.predictors import map_predictor
 
 HERE = Path(__file__)
 PYSPATIALML = HERE.parents[1] / ".venv" / "pyspatialml" / "bin" / "python"

@@ -143,7 +143,7 @@ def filled(executor: Executor, work: BlockWork, windows: Sequence[Window]) -> fl
         workshop = Workshop(folder, windows, executor)
         job = workshop.job([time.time_ns()], lambda: work)
         begun = time.perf_counter()
-        workshop.fill(job, lambda _: None)
+        workshop.fill([job], lambda _: None)
         seconds = time.perf_counter() - begun
         if workshop.missing(job):
             sys.exit("blocks are missing")

@@ -16,7 +16,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from command_line import call
-from made_maps import MadeMaker, make_maps, products_of
+from made_maps import EPOCHS, MadeMaker, make_maps, products_of
 from permagrid.blockstore import BlockStore, stored_blocks
 from permagrid.dask_workers import DaskWorkers
 from permagrid.errors import PermagridError, RunError
@@ -147,7 +147,7 @@ def test_a_block_that_kills_its_workers_is_named_and_all_others_are_made(cluster
         RunError, match="block r32-c64-32x32 killed every worker that made it, even by itself"
     ):
         make_maps(tmp_path, Poisonous(), executor=workers)
-    assert len(list(stored_blocks(tmp_path / "work" / "blocks"))) == 11
+    assert len(list(stored_blocks(tmp_path / "work" / "blocks"))) == 11 * len(EPOCHS)
     make_maps(tmp_path, MadeMaker())
     assert products_of(tmp_path) == whole
 
@@ -158,7 +158,7 @@ def test_what_a_block_fails_of_is_told_as_it_was_raised(workers, tmp_path):
 
 
 def test_workers_with_other_versions_are_refused(tmp_path):
-    task = BlockTask(MadeMaker().work("2000-2004"), BlockStore(tmp_path, "key"), "another")
+    task = BlockTask([MadeMaker().work("2000-2004")], [BlockStore(tmp_path, "key")], "another")
     with pytest.raises(RunError, match="a worker has other versions of permagrid"):
         task((slice(0, 4), slice(0, 4)))
 

@@ -15,7 +15,7 @@ from odc.geo.xr import xr_coords
 from command_line import call, made_up_study, write_data, write_study
 from permagrid.errors import PermagridError
 from permagrid.grid import make_geobox
-from permagrid.prediction.blocks import Prediction
+from permagrid.prediction.blocks import Prediction, blocks_together
 from permagrid.steps import memory
 from permagrid.steps.memory import block_bytes, parse_size, planned
 from permagrid.study import parse_study
@@ -29,22 +29,29 @@ def same(outputs: int, rows: np.ndarray) -> np.ndarray:
     return np.repeat(rows[:, :1], outputs, axis=1)
 
 
-@pytest.mark.parametrize("outputs", [1, 4])
-def test_a_block_takes_no_more_than_planned_and_not_much_less(monkeypatch, outputs):
+@pytest.mark.parametrize(("outputs", "epochs"), [(1, 1), (4, 1), (1, 5), (4, 2), (4, 8)])
+def test_a_block_takes_no_more_than_planned_and_not_much_less(monkeypatch, outputs, epochs):
     names = [f"c{number}" for number in range(12)]
     grid = make_geobox("EPSG:3995", 1000, bounds=(0, 0, 384_000, 384_000))
     values = np.random.default_rng(0).integers(0, 9, (384, 384)).astype("float32")
-    layers = {name: (grid.dimensions, da.from_array(values, chunks=256)) for name in names}
-    stack = xr.Dataset(layers).assign_coords(xr_coords(grid))
     known = {"c0": np.arange(9.0)}
-    work = Prediction(partial(same, outputs), stack, tuple(names), outputs, known=known)
+    tell = partial(same, outputs)
+
+    def work(epochs: int) -> Prediction:
+        layers = {name: (grid.dimensions, da.from_array(values, chunks=256)) for name in names}
+        layers |= {name: (grid.dimensions, da.from_array(values + epochs, chunks=256)) for name in names[6:]}
+        stack = xr.Dataset(layers).assign_coords(xr_coords(grid))
+        return Prediction(tell, stack, tuple(names), outputs, known=known)
+
     monkeypatch.setattr(memory, "predictors", lambda study: names[1:])
-    work.block((slice(0, 16), slice(0, 16)))  # what it imports is not of the block
+    works = [work(number) for number in range(epochs)]
+    blocks_together(works, (slice(0, 16), slice(0, 16)))  # what it imports is not of the block
     tracemalloc.start()
-    work.block((slice(0, 384), slice(0, 384)))
+    blocks_together(works, (slice(0, 384), slice(0, 384)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert 0.5 * block_bytes(STUDY, 384) < peak < block_bytes(STUDY, 384)
+    study = parse_study(small_study() | {"epochs": [f"{2000 + n}-{2000 + n}" for n in range(epochs)]})
+    assert 0.5 * block_bytes(study, 384) < peak < block_bytes(study, 384)
 
 
 @given(

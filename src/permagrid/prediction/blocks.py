@@ -1,6 +1,6 @@
 """Prediction of a fitted learner over a covariate stack, block by block in constant memory."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -142,25 +142,87 @@ class Prediction:
 
     def block(self, window: Window) -> Block:
         """Return the predictions of a part of the map."""
-        cells = read_cells(self.stack, self.covariates, window, self.known)
-        if self.order is not None:
-            cells = cells.along(self.order(cells.shape))
-        out = np.full((self.outputs, cells.shape[0] * cells.shape[1]), np.nan, dtype="float32")
-        clipped = 0
-        if len(cells.rows):
-            predicted = of_distinct(self._predicted, cells.rows)
-            bounded = np.clip(predicted, *self.valid_range)
-            clipped = int(((bounded < predicted) | (bounded > predicted)).any(axis=1).sum())
-            out[:, cells.places] = bounded.T
-        shaped = out.reshape(self.outputs, *cells.shape)
-        return Block(window, shaped, len(cells.places), clipped, cells.unseen, cells.unseen_classes)
+        return _predicted([self], window)[0]
 
-    def _predicted(self, rows: NDArray[np.float32]) -> Float:
-        chunks = []
-        for start in range(0, len(rows), _ROWS_AT_A_TIME):
-            some = rows[start : start + _ROWS_AT_A_TIME].astype(float)
-            chunks.append(np.atleast_2d(self.predict(some).T).T)
-        return np.concatenate(chunks)
+    def predict_rows(self, rows: NDArray[np.float32]) -> Float:
+        """Return predictions of complete rows, shape ``(n, outputs)``."""
+        return np.atleast_2d(self.predict(rows.astype(float)).T).T
+
+    def is_like(self, other: BlockWork) -> bool:
+        """Return whether it differs from another in nothing but the epoch."""
+        if not isinstance(other, Prediction):
+            return False
+        names = ("predict", "covariates", "outputs", "order")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+def blocks_together(works: Sequence[BlockWork], window: Window) -> list[Block]:
+    """Return a part of the maps of several epochs, as `block` of each returns it.
+
+    Those by one learner read static covariates once, and predict all epochs of a cell beside one another:
+    compiled trees then share walks among these.
+
+    Parameters
+    ----------
+    works
+        What makes the blocks of each epoch.
+    window
+        Rows and columns of the grid.
+    """
+    first = works[0]
+    alike = [work for work in works if isinstance(work, Prediction) and work.is_like(first)]
+    if len(alike) == len(works):
+        return _predicted(alike, window)
+    return [work.block(window) for work in works]
+
+
+def _predicted(works: Sequence[Prediction], window: Window) -> list[Block]:
+    """Return a part of the maps of predictions that are alike."""
+    read = _read_epochs(works, window)
+    first, shape = works[0], read[0].shape
+    order = np.arange(shape[0] * shape[1]) if first.order is None else first.order(shape)
+    read = [cells.along(order) for cells in read] if first.order is not None else read
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    ranks = [rank[cells.places] for cells in read]
+    told = [np.empty((len(cells.places), first.outputs)) for cells in read]
+    step = max(_ROWS_AT_A_TIME // len(read), 1)
+    for start in range(0, len(order), step):
+        parts = [slice(*np.searchsorted(own, (start, start + step))) for own in ranks]
+        rows = np.concatenate([cells.rows[part] for cells, part in zip(read, parts, strict=True)])
+        if not len(rows):
+            continue
+        # The epochs of a cell beside one another, in their order.
+        beside = np.argsort(
+            np.concatenate([own[part] for own, part in zip(ranks, parts, strict=True)]), kind="stable"
+        )
+        found = of_distinct(first.predict_rows, rows[beside])
+        made = np.empty_like(found)
+        made[beside] = found
+        ends = np.cumsum([part.stop - part.start for part in parts])[:-1]
+        for own, part, values in zip(told, parts, np.split(made, ends), strict=True):
+            own[part] = values
+    return [_block_of(*each, window) for each in zip(works, read, told, strict=True)]
+
+
+def _read_epochs(works: Sequence[Prediction], window: Window) -> list["Cells"]:
+    """Return the cells of each epoch; layers that several epochs share are read once."""
+    layers = Counter(
+        getattr(work.stack[name].data, "name", None) for work in works for name in work.covariates
+    )
+    shared: dict[str, NDArray[Any] | None] = {
+        name: None for name, uses in layers.items() if name and uses > 1
+    }
+    return [read_cells(work.stack, work.covariates, window, work.known, shared) for work in works]
+
+
+def _block_of(work: Prediction, cells: "Cells", predicted: Float, window: Window) -> Block:
+    out = np.full((work.outputs, cells.shape[0] * cells.shape[1]), np.nan, dtype="float32")
+    bounded = np.clip(predicted, *work.valid_range)
+    clipped = int(((bounded < predicted) | (bounded > predicted)).any(axis=1).sum())
+    out[:, cells.places] = bounded.T
+    shaped = out.reshape(work.outputs, *cells.shape)
+    return Block(window, shaped, len(cells.places), clipped, cells.unseen, cells.unseen_classes)
 
 
 class Cells(NamedTuple):
@@ -187,7 +249,11 @@ class Cells(NamedTuple):
 
 
 def read_cells(
-    stack: xr.Dataset, covariates: Sequence[str], window: Window, known: Mapping[str, Float] | None = None
+    stack: xr.Dataset,
+    covariates: Sequence[str],
+    window: Window,
+    known: Mapping[str, Float] | None = None,
+    shared: dict[str, NDArray[Any] | None] | None = None,
 ) -> Cells:
     """Return the cells of a part of a stack that have all covariates, and no class that is unknown.
 
@@ -197,14 +263,27 @@ def read_cells(
         As in `predict_blocks`.
     window
         Rows and columns of the part.
+    shared
+        Names of lazy layers that other epochs read, too, and their values where these have been read.
     """
-    layers = [stack[name].data[window] for name in covariates]
-    read = [np.asarray(x.compute(scheduler="synchronous") if hasattr(x, "compute") else x) for x in layers]
+    shared = {} if shared is None else shared
+    read = [_read(stack[name].data, window, shared) for name in covariates]
     values = np.stack([layer.ravel() for layer in read], axis=1)
     complete = np.flatnonzero(np.isfinite(values).all(axis=1))
     unseen, unseen_classes = _unseen(values[complete], covariates, known or {})
     valid = complete[~unseen]
     return Cells(values[valid], valid, read[0].shape, int(unseen.sum()), unseen_classes)
+
+
+def _read(layer: Any, window: Window, shared: dict[str, NDArray[Any] | None]) -> NDArray[Any]:
+    if not hasattr(layer, "compute"):
+        return np.asarray(layer[window])
+    known = shared.get(layer.name)
+    if known is None:
+        known = np.asarray(layer[window].compute(scheduler="synchronous"))
+        if layer.name in shared:
+            shared[layer.name] = known
+    return known
 
 
 def _unseen(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -130,7 +130,7 @@ class EnsembleMaker(Maker):
         """Return what gives mean, lower and upper end, and the probability of permafrost; or of classes."""
         model = self._source.model
         return Prediction(
-            self._predict(model),
+            self._predict,
             at_epoch(self._canvas.stack, epoch),
             model.covariates,
             outputs=4 if self._is_value else len(model.target.classes),
@@ -138,7 +138,10 @@ class EnsembleMaker(Maker):
             order=patch_order,
         )
 
-    def _predict(self, model: Model) -> Predict:
+    @cached_property
+    def _predict(self) -> Predict:
+        """What predicts rows, one and the same for all epochs."""
+        model = self._source.model
         if model.mixture is None or isinstance(model.mixture, ClassMixture):
             return model.probabilities
         ends = np.array([0.5 - self.level / 2, 0.5 + self.level / 2])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +32,9 @@ COUNTS = ("cells", "clipped_cells", "unseen_class_cells")
 range, and how many were left out because of a class that no training row had."""
 UNSEEN = "unseen_classes"
 """Tag of a map that says which classes those were, where there are any: JSON, covariate -> class -> cells."""
+
+TOGETHER = 8
+"""Epochs whose blocks are made together; more would take more memory and share little more."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ class Maker(Protocol):
 class Order:
     """The maps of a maker and an epoch: what is to be made, and from which blocks."""
 
+    maker: int
+    """Number of the maker."""
     sheets: Sequence[Sheet]
     """The maps."""
     epoch: str
@@ -168,12 +174,20 @@ class Atlas:
         self._workshop.keep_only([order.job for order in orders if order.is_open])
         each = len(self._workshop.windows)
         maps: list[Map] = []
-        for number, order in enumerate(orders):
+        number = 0
+        for together in _together(orders):
+            wanted = [order for order in together if order.is_open]
+            before = (number + len(together) - len(wanted)) * each
 
-            def finished(done: int, before: int = number * each) -> None:
+            def finished(done: int, before: int = before) -> None:
                 advance(before + done, len(orders) * each)
 
-            maps += self._finished_order(order, finished)
+            finished(0)
+            if wanted:
+                self._workshop.fill([order.job for order in wanted], finished)
+            for order in together:
+                maps += self._finished_order(order)
+            number += len(together)
         self._rundir.forget("maps", {f"maps/{made.path.name}" for made in maps})
         return maps
 
@@ -195,24 +209,27 @@ class Atlas:
             How many were made, and how many of the others are missing.
         """
         orders = [order for order in self.orders(makers) if order.is_open]
-        each = len(self._workshop.windows)
-        mine = [range((first - number * each) % step, each, step) for number in range(len(orders))]
-        total = sum(map(len, mine))
+        groups, each = _together(orders), len(self._workshop.windows)
+        # The same blocks of all epochs, which are made together.
+        mine = [range((first - number * each) % step, each, step) for number in range(len(groups))]
+        total = sum(len(places) * len(group) for places, group in zip(mine, groups, strict=True))
         made = 0
-        for order, places in zip(orders, mine, strict=True):
+        for group, places in zip(groups, mine, strict=True):
 
             def finished(done: int, before: int = made) -> None:
                 advance(before + done, total)
 
-            self._workshop.fill(order.job, finished, places)
-            made += len(places)
+            self._workshop.fill([order.job for order in group], finished, places)
+            made += len(places) * len(group)
         return made, sum(self._workshop.missing(order.job) for order in orders)
 
     def orders(self, makers: Sequence[Maker]) -> list[Order]:
         """Return what is to be made, and what is kept, in order."""
-        return [self._order(maker, epoch) for maker in makers for epoch in maker.epochs]
+        return [
+            self._order(number, maker, epoch) for number, maker in enumerate(makers) for epoch in maker.epochs
+        ]
 
-    def _order(self, maker: Maker, epoch: str) -> Order:
+    def _order(self, number: int, maker: Maker, epoch: str) -> Order:
         is_kept, count, sheets = self._rundir.is_kept, maker.count(epoch), list(maker.sheets)
         names = {sheet.variable: map_name(self._study, sheet.variable, epoch) for sheet in sheets}
         recipes = {sheet.variable: maker.recipe(sheet, epoch) for sheet in sheets}
@@ -221,13 +238,12 @@ class Atlas:
         job = self._workshop.job([recipes, count.ingredients if count else None], partial(maker.work, epoch))
         if count is not None and is_kept(count.name, count.ingredients):
             count = None
-        return Order(sheets, epoch, names, recipes, missing, count, job)
+        return Order(number, sheets, epoch, names, recipes, missing, count, job)
 
-    def _finished_order(self, order: Order, finished: Callable[[int], None]) -> list[Map]:
+    def _finished_order(self, order: Order) -> list[Map]:
         rundir, names, sheets = self._rundir, order.names, order.sheets
         rundir.reused += [names[sheet.variable] for sheet in sheets if sheet not in order.missing]
         if order.is_open:
-            self._workshop.fill(order.job, finished)
             self._write(order)
             self._workshop.clear(order.job)
         return [_finished(rundir.path / names[sheet.variable], sheet, order.epoch) for sheet in sheets]
@@ -291,6 +307,12 @@ class Atlas:
             tags={"study": study.study, "licence": study.metadata.licence, **sheet.tags, **tags},
             hashes=pixels,
         )
+
+
+def _together(orders: Sequence[Order]) -> list[list[Order]]:
+    """Return orders in groups whose blocks are made together: epochs of one maker, not too many at once."""
+    own = [list(group) for _, group in groupby(orders, key=lambda order: order.maker)]
+    return [group[at : at + TOGETHER] for group in own for at in range(0, len(group), TOGETHER)]
 
 
 def _held(sheet: Sheet, values: Any) -> int:

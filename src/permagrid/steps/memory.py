@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from permagrid.errors import PermagridError
 from permagrid.grid import BlockSize, sides
 from permagrid.steps.inputs import predictors
+from permagrid.steps.layers import TOGETHER
 from permagrid.study import Study
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -17,6 +18,8 @@ _APART = 2**30
 _READ, _READ_ONCE, _HELD, _TOLD = 17, 24, 5, 34
 """Bytes of a cell: of each covariate while a block is read, beside them, of each covariate while it is
 predicted, and of each output. Measured with tracemalloc; a test holds them against it."""
+_LAYER, _KEPT = 4, 16
+"""Bytes of a cell of a layer, and of each output of each epoch until its block is done."""
 _CLASSES = 8
 """Classes of which a map shows the most probable, taken to be so many."""
 _DRAWN, _PER_DRAW = 4096, 64
@@ -97,7 +100,11 @@ def block_bytes(study: Study, block: BlockSize) -> int:
     high, wide = sides(block)
     covariates, epochs = len(predictors(study)) + 1, len(study.epoch_names)
     outputs = 4 if study.target.kind == "value" else _CLASSES
-    cell = max(_READ * covariates + _READ_ONCE, _HELD * covariates + _TOLD * outputs)
+    together = min(epochs, TOGETHER)
+    # Of several epochs, static layers are held as they were read, until all rows are put together.
+    read = _READ + (together - 1) * _HELD + (_LAYER if together > 1 else 0)
+    predicted = together * (_HELD * covariates + _KEPT * outputs) + (_TOLD - _KEPT) * outputs
+    cell = max(read * covariates + _READ_ONCE, predicted)
     members = study.ensemble.members if study.ensemble is not None else 0
     if not members:
         return cell * high * wide

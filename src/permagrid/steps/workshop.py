@@ -10,7 +10,7 @@ from permagrid.errors import RunError
 from permagrid.executors import Executor
 from permagrid.files import remove
 from permagrid.grid import Window
-from permagrid.prediction.blocks import Block, BlockWork
+from permagrid.prediction.blocks import Block, BlockWork, blocks_together
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir, digest
 from permagrid.steps.code import code_digest
@@ -21,22 +21,22 @@ FOLDER = "blocks"
 
 @dataclass(frozen=True)
 class BlockTask:
-    """Makes blocks and writes them to their store."""
+    """Makes the blocks of one or more epochs and writes them to their stores."""
 
-    work: BlockWork
-    """What makes them."""
-    store: BlockStore
-    """Where they are kept."""
+    works: Sequence[BlockWork]
+    """What makes them, for each epoch."""
+    stores: Sequence[BlockStore]
+    """Where they are kept, for each."""
     code: str
     """Hash of the code and of the versions beneath it, where the run is at home."""
 
     @classmethod
-    def of(cls, job: "Job") -> "BlockTask":
-        """Return what makes the blocks of a job."""
-        return cls(job.begin(), job.store, code_digest(__name__))
+    def of(cls, jobs: "Sequence[Job]") -> "BlockTask":
+        """Return what makes the blocks of jobs."""
+        return cls([job.begin() for job in jobs], [job.store for job in jobs], code_digest(__name__))
 
     def __call__(self, window: Window) -> str:
-        """Make a block and return the hash under which it is kept.
+        """Make the blocks of a part of the grid that are missing, and return the hashes of their files.
 
         Raises
         ------
@@ -48,8 +48,14 @@ class BlockTask:
                 "a worker has other versions of permagrid or of its packages than the run; install the same "
                 "on all machines"
             )
-        block = self.work.block(window)
-        return self.store.write(window, block.values, _facts_of(block))
+        missing = [place for place, store in enumerate(self.stores) if store.missing([window])]
+        if not missing:
+            return ""
+        made = blocks_together([self.works[place] for place in missing], window)
+        return " ".join(
+            self.stores[place].write(window, block.values, _facts_of(block))
+            for place, block in zip(missing, made, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -99,37 +105,50 @@ class Workshop:
         """Return how many blocks of a job are not there."""
         return len(job.store.missing(self.windows))
 
-    def fill(self, job: Job, advance: Callable[[int], None], places: Sequence[int] | None = None) -> None:
-        """Make those blocks of a job that are missing.
+    def fill(
+        self, jobs: Sequence[Job], advance: Callable[[int], None], places: Sequence[int] | None = None
+    ) -> None:
+        """Make those blocks of some jobs that are missing, of all jobs at once.
 
         Parameters
         ----------
-        job
-            The job.
+        jobs
+            The jobs, such as the epochs of a maker.
         advance
             Told how many of these are there.
         places
-            Which blocks; all if left out.
+            Which blocks of each; all if left out.
 
         Raises
         ------
         PermagridError
             If one cannot be made or written; those that are finished stay.
         """
-        job.store.open()
-        others = job.store.others(self.windows)
+        wanted = self.windows if places is None else [self.windows[place] for place in places]
+        self._tell_others(jobs)
+        absent: dict[tuple[int, int], list[Window]] = {}
+        begun = []
+        for job in jobs:
+            job.store.open()
+            missing = job.store.missing(wanted)
+            begun += [job] if missing else []
+            for window in missing:
+                absent.setdefault((window[0].start, window[1].start), []).append(window)
+        there = len(jobs) * len(wanted) - sum(map(len, absent.values()))
+        advance(there)
+        if absent:
+            windows = [each[0] for _, each in sorted(absent.items())]
+            for rows, columns in self._executor.each(BlockTask.of(begun), windows):
+                there += len(absent[rows.start, columns.start])
+                advance(there)
+
+    def _tell_others(self, jobs: Sequence[Job]) -> None:
+        others = sum(job.store.others(self.windows) for job in jobs)
         if others:
             self._steps.note(
                 f"{others} finished blocks were made with another --block and are left out; "
                 "with that one they would be taken over"
             )
-        wanted = self.windows if places is None else [self.windows[place] for place in places]
-        missing = job.store.missing(wanted)
-        there = len(wanted) - len(missing)
-        advance(there)
-        if missing:
-            for done, _ in enumerate(self._executor.each(BlockTask.of(job), missing), 1):
-                advance(there + done)
 
     def blocks(self, job: Job) -> Iterator[Block]:
         """Yield all blocks of a job in the order of the grid; one that is damaged is made again.
@@ -145,7 +164,7 @@ class Workshop:
             except BlockError as fault:
                 self._steps.note(f"{fault}; it is made again")
                 job.store.discard(window)
-                for _ in self._executor.each(BlockTask.of(job), [window]):
+                for _ in self._executor.each(BlockTask.of([job]), [window]):
                     pass
                 found = job.store.read(window)
             yield _block_of(window, found)
