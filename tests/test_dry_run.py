@@ -24,6 +24,7 @@ from permagrid.validation.selection import chained, combination_selection, forwa
 from permagrid.validation.timing import fold_cost
 from permagrid.validation.trials import Judge
 from permagrid.validation.tuning import bayesian_search, grid_search, random_search
+from small_study import EPOCHS, small_study
 
 PRODUCTS = set(FILES) - {"maps", "work"}
 OWN = (ALL_ROWS, IMPORTANCE, RESIDUALS)
@@ -137,6 +138,26 @@ def test_residuals_that_blocks_are_made_of_are_counted_and_not_searched_for(data
     line = told["searching", RESIDUALS, "all"]
     assert line.fits == line.n_folds * (1 + 3 * 3)
     assert told["searching", "block_residual", "all"].n_folds == 3
+
+
+def test_maps_of_all_kinds_are_told_and_only_those_that_are_not_kept_take_time(small_world, tmp_path):
+    study = small_study(lean=True)
+    study["learners"] = [{"name": "random_forest", "n_estimators": 5}, {"name": "ridge"}]
+    study["validation"]["folds"] = [{"method": "site", "n_folds": 3}]
+    study["ensemble"] = {"label": "joined", "learners": ["random_forest", "ridge"], "members": 12}
+    study["ensemble"] |= {"inner": {"method": "site", "n_folds": 3}, "block": 200_000}
+    study["products"] = {"learner": "random_forest", "applicability": True}
+    out = tmp_path / "out"
+    before = planned(study, small_world, out)
+    assert {kind.kind for kind in before.maps.kinds} == {"target", "ensemble", "members", "applicability"}
+    assert all(kind.seconds > 0 for kind in before.maps.kinds)
+    run(parse_study(study), out, data=small_world, workers=1)
+    assert len(list((out / "maps").glob("*.tif"))) == before.maps.count
+    assert planned(study, small_world, out).seconds == 0
+    (out / "maps" / f"small_expected_error_{EPOCHS[0]}.tif").unlink()
+    after = {kind.kind: kind.seconds for kind in planned(study, small_world, out).maps.kinds}
+    assert after.pop("applicability") > 0
+    assert set(after.values()) == {0.0}
 
 
 def test_the_command_prints_a_table_and_says_that_it_is_an_estimate(capsys, data, tmp_path):

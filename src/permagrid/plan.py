@@ -7,21 +7,26 @@ from pathlib import Path
 
 from permagrid.check import accepted
 from permagrid.check.grid import geobox_of
+from permagrid.executors import Threads
 from permagrid.grid import BlockSize, sides
 from permagrid.progress import Steps
 from permagrid.rundir import RunDir
 from permagrid.steps.cost import Costs, Line, Maps
 from permagrid.steps.folds import domain_of
 from permagrid.steps.inputs import Hashes, input_files
+from permagrid.steps.layers import Atlas
+from permagrid.steps.map_cost import kind_of
 from permagrid.steps.maps import Canvas
 from permagrid.steps.memory import planned
+from permagrid.steps.prepare import Prepared, prepared
 from permagrid.steps.scores import Ground
 from permagrid.steps.start import started
+from permagrid.steps.workshop import Workshop
 from permagrid.study import Study
 
 _BASIS = (
     "An estimate, from a few fits of each learner timed on one core; a selection may end with fewer fits.",
-    "Not in it: reading covariates, the maps beside that of the target, the report.",
+    "Not in it: reading covariates, the report.",
     "No product was written; the covariate stack is kept for the run.",
 )
 
@@ -123,9 +128,26 @@ def plan(
             ground = Ground.of(begun.used, domain_of(study, begun.cube), study, root, workers)
             canvas = Canvas.of(begun.cube, begun.stores.values(), block=fit.block)
             costs = Costs(study, ground, canvas, folder, advance=advance)
+            lines = tuple(costs.lines())
+        left = None
+        if not study.is_tabular and all(line.done == line.fits for line in lines):
+            # Only then can be known which maps are kept: all that they are made from is.
+            ready = prepared(study, geobox_of(study), root, folder, hashes, workers=workers, steps=steps)
+            left = _left(ready, canvas, folder)
+        with steps.step("time maps"):
             windows = [] if study.is_tabular else canvas.windows
             blocks = Blocks(len(windows), fit.block, fit.workers, fit.bytes)
-            return Plan(tuple(costs.lines()), costs.maps(), workers, blocks)
+            return Plan(lines, costs.maps(left), workers, blocks)
+
+
+def _left(ready: Prepared, canvas: Canvas, folder: RunDir) -> dict[str, int]:
+    """Return kind of maps -> epochs of which some are not kept."""
+    makers, _ = ready.makers(canvas)
+    atlas = Atlas(ready.study, ready.geobox, folder, Workshop(folder, canvas.windows, Threads(1)))
+    left = {kind_of(maker): 0 for maker in makers}
+    for maker in makers:
+        left[kind_of(maker)] += sum(order.is_open for order in atlas.orders([maker]))
+    return left
 
 
 def show_plan(told: Plan) -> str:
@@ -145,7 +167,7 @@ def show_plan(told: Plan) -> str:
         [
             *_aligned([heads, *rows, whole], pads),
             f"{maps.count} map{'s' * (maps.count != 1)} of {maps.cells:,} cells: "
-            f"{duration(maps.seconds)} of CPU time left for the target"
+            f"{duration(maps.seconds)} of CPU time left{_by_kind(maps)}"
             if maps.count
             else "no map, as the study has no grid",
             *([str(told.blocks)] if maps.count else []),
@@ -153,6 +175,13 @@ def show_plan(told: Plan) -> str:
             *_BASIS,
         ]
     )
+
+
+def _by_kind(maps: Maps) -> str:
+    """Return what each kind of maps takes, where there are several."""
+    if len(maps.kinds) < 2:
+        return ""
+    return ": " + ", ".join(f"{kind.kind} {duration(kind.seconds)}" for kind in maps.kinds)
 
 
 def duration(seconds: float) -> str:

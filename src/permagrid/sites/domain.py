@@ -12,6 +12,8 @@ from permagrid.errors import PermagridError
 from permagrid.grid import Float, chord, lonlat_of
 from permagrid.sites.sample import sample_stack
 
+SHARE = "share"
+"""Attribute of drawn points: share of the map, by area, that has all covariates."""
 _DRAWS = 60
 """Rounds of drawing, after which the points that were found must do."""
 
@@ -37,7 +39,7 @@ def draw_domain(stack: xr.Dataset, covariates: Sequence[str], n: int, *, seed: i
     -------
     pandas.DataFrame
         ``longitude`` and ``latitude`` of cell centres [degree], ``epoch`` where the stack has epochs, which
-        take turns, and the covariates.
+        take turns, and the covariates. Its attribute `SHARE` is the share of the map that has them all.
 
     Raises
     ------
@@ -71,7 +73,9 @@ def draw_domain(stack: xr.Dataset, covariates: Sequence[str], n: int, *, seed: i
         raise PermagridError(
             f"points of the map: none of {len(seen)} cells that were drawn has all of {', '.join(covariates)}"
         )
-    return pd.concat(parts, ignore_index=True).iloc[:n]
+    points = pd.concat(parts, ignore_index=True).iloc[:n]
+    points.attrs[SHARE] = found / len(seen)
+    return points
 
 
 def _points(geobox: GeoBox, cells: NDArray[np.int_], epochs: Sequence[str]) -> pd.DataFrame:

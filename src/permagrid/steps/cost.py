@@ -7,17 +7,15 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
-from permagrid.models import map_predictor
 from permagrid.progress import Advance
 from permagrid.rundir import RunDir
-from permagrid.steps.applicability import LAYERS
 from permagrid.steps.choice import is_settled, settled
 from permagrid.steps.folds import distances_of, residual_folds, to_quote, wants_residuals
 from permagrid.steps.importance import REPEATS, is_known
 from permagrid.steps.layers import map_name
 from permagrid.steps.learners import candidate, mapped_part
+from permagrid.steps.map_cost import TARGET, Known, MapCost, MapCosts
 from permagrid.steps.maps import Canvas, TargetMaker
 from permagrid.steps.models import learner_model
 from permagrid.steps.nested import MAP, NESTED_FOLDER, fold_name, joined_parts, nested_schemes
@@ -58,12 +56,20 @@ class Line:
 class Maps:
     """What the maps of a study cost."""
 
-    count: int
-    """Maps."""
+    kinds: tuple[MapCost, ...]
+    """By kind."""
     cells: int
     """Cells of each."""
-    seconds: float
-    """Time of one core for the prediction of the target, where its maps are not kept, estimated [s]."""
+
+    @property
+    def count(self) -> int:
+        """Maps."""
+        return sum(kind.count for kind in self.kinds)
+
+    @property
+    def seconds(self) -> float:
+        """Time of one core for those that are not kept, estimated [s]."""
+        return sum(kind.seconds for kind in self.kinds)
 
 
 class Costs:
@@ -89,10 +95,8 @@ class Costs:
         self._learner = settled(study, ground, rundir) if self._is_settled else learner
         epochs = [] if study.is_tabular else study.epoch_names
         self._cells = 0 if study.is_tabular else int(np.prod(canvas.stack.odc.geobox.shape))
+        self._canvas = canvas
         maker = TargetMaker(study, learner_model(study, self._learner, ground, rundir), canvas)
-        self._n_maps = (len(maker.sheets) + (len(LAYERS) if study.products.applicability else 0)) * len(
-            epochs
-        )
         self._epochs_left = [
             epoch
             for epoch in epochs
@@ -124,13 +128,25 @@ class Costs:
         lines += self._nested()
         return [*lines, *self._for_the_map()]
 
-    def maps(self) -> Maps:
-        """Return what the maps cost."""
-        study, points = self._study, self._ground.domain
-        if points is None:
-            return Maps(0, 0, 0.0)
-        per_cell = self._samples[0].per_row(mapped_part(study).label, points, study.target.kind)
-        return Maps(self._n_maps, self._cells, per_cell * self._cells * len(self._epochs_left))
+    def maps(self, left: Mapping[str, int] | None = None) -> Maps:
+        """Return what the maps cost.
+
+        Parameters
+        ----------
+        left
+            Kind -> epochs of which maps are to be made, where that is known. Otherwise it is known of the
+            target alone, and all others are taken to be made.
+        """
+        study, sample = self._study, self._samples[0]
+        if study.is_tabular:
+            return Maps((), 0)
+        larger = len(self._ground.table) / sample.rows
+        seconds = {label: cost.fit * larger for label, cost in sample.folds.items()}
+        fitted = {label: cost.fitted for label, cost in sample.folds.items()}
+        known = Known(fitted, seconds, sample.tested, self._parts[0][2][0].rounds[0])
+        costs = MapCosts(study, self._ground, self._canvas, self._rundir, learner=self._learner, known=known)
+        kinds = costs.costs({TARGET: len(self._epochs_left)} if left is None else left)
+        return Maps(tuple(kinds), self._cells)
 
     def _sample(self, part: Ground, schemes: Sequence[Folds]) -> "_Sample":
         study = self._study
@@ -150,7 +166,7 @@ class Costs:
             self._timed += 1
             self._advance(self._timed, total)
         n_inner = 0 if inner is None else len(inner)
-        return _Sample(found, len(known), n_inner, made, part.workers)
+        return _Sample(found, len(known), test, n_inner, made, part.workers)
 
     def _compared(
         self,
@@ -256,6 +272,8 @@ class _Sample:
     folds: Mapping[str, FoldCost]
     rows: int
     """Rows that train in it."""
+    tested: np.ndarray
+    """Those that it tests."""
     n_inner: int
     """Inner folds of these."""
     made: float
@@ -280,18 +298,6 @@ class _Sample:
         """Return the time each of some learners spends on inner folds, which those in one process share."""
         processes = self.workers * (1 - (1 - 1 / self.workers) ** learners)
         return self.made * processes / learners
-
-    def per_row(self, learner: str, rows: pd.DataFrame, task: str) -> float:
-        """Return the time in which a row is predicted [s]."""
-        fitted = self.folds[learner].fitted
-        many = rows[list(fitted.covariates)].to_numpy(float)
-        many = many[np.isfinite(many).all(axis=1)]
-        predict = map_predictor(fitted.estimator, task=task)
-        with threadpool_limits(1):
-            predict(many)
-            start = time.process_time()
-            predict(many)
-            return (time.process_time() - start) / max(len(many), 1)
 
 
 def _typical(table: pd.DataFrame, schemes: Sequence[Folds]) -> tuple[np.ndarray, np.ndarray]:

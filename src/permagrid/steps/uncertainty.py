@@ -120,13 +120,18 @@ class Uncertainty:
             coverage=measured_coverage(intervals, level),
             with_target=is_joined(study),
         )
-        if not ensemble.members or (len(study.epochs) == 1 and study.inventory is None):
-            return Makers(study, canvas.stack, root, central, None)
-        if study.target.kind == "class" and study.target.variable != "permafrost_presence":
+        if not has_members(study, ensemble):
             return Makers(study, canvas.stack, root, central, None)
         regions = region_of_cells(geobox, study, root)
         members = MemberMaker(self.fit, canvas, central, self.errors(quote, geobox), regions, self.rundir)
         return Makers(study, canvas.stack, root, central, members)
+
+
+def has_members(study: Study, ensemble: Ensemble) -> bool:
+    """Return whether members are drawn: of values and of presence, where something is told of them."""
+    if not ensemble.members or (len(study.epochs) == 1 and study.inventory is None):
+        return False
+    return study.target.kind != "class" or study.target.variable == "permafrost_presence"
 
 
 @dataclass(frozen=True, eq=False)
