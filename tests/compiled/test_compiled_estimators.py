@@ -21,6 +21,7 @@ from permagrid.compiled import (
     compiled_of,
     plain,
 )
+from permagrid.compiled.columns import NONE_OF
 from permagrid.errors import PermagridError
 from permagrid.learners import build_learner
 
@@ -36,8 +37,15 @@ CASES = {
     ("additive_model", "class", 3): (CompiledAdditive, 1e-15),
     ("random_forest", "value", 0): (CompiledForest, 0.0),
     ("random_forest", "class", 3): (CompiledForest, 0.0),
+    ("lightgbm", "value", 0): (CompiledForest, 0.0),
+    ("lightgbm", "class", 2): (CompiledForest, 0.0),
+    ("lightgbm", "class", 3): (CompiledForest, 1e-15),
 }
-KEYWORDS = {"support_vectors": {"C": 10.0, "gamma": 0.03}, "random_forest": {"n_estimators": 10}}
+KEYWORDS = {
+    "support_vectors": {"C": 10.0, "gamma": 0.03},
+    "random_forest": {"n_estimators": 10},
+    "lightgbm": {"n_estimators": 12},
+}
 
 
 def covariates(count: int, seed: int) -> np.ndarray:
@@ -157,6 +165,21 @@ def test_without_classes_too(name):
     compiled = compile_estimator(estimator, "value")
     assert np.abs(compiled.predict(rows) - estimator.predict(rows)).max() <= SUMS * 10
     assert isinstance(compiled, CompiledForest) == (name == "random_forest")
+
+
+@pytest.mark.parametrize("many", [3, 12, 45])
+def test_boosted_trees_that_split_by_sets_of_classes(many):
+    random = np.random.default_rng(2)
+    rows, other = random.normal(size=(900, 3)), random.normal(size=(700, 3))
+    rows[:, 1], other[:, 1] = random.integers(0, many, 900) * 3.0, random.integers(0, many + 2, 700) * 3.0
+    values = random.normal(size=3 * many)[rows[:, 1].astype(int)] * 3.0 + rows[:, 0]
+    learner = build_learner("lightgbm", "value", 0, {}, covariates=("a", "b", "c"), classes=("b",))
+    compiled = compile_estimator(learner.fit(rows, values), "value")
+    sets = [column.known for column in compiled.recipe.columns if column.kind == NONE_OF and column.known]
+    assert len(sets) > 1 or many == 3
+    assert np.array_equal(compiled.predict(other), learner.predict(other))
+    header, arrays = plain(compiled)
+    assert np.array_equal(compiled_of(header, arrays).predict(other), learner.predict(other))
 
 
 def test_support_vectors_of_scikit_learn():

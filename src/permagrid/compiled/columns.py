@@ -1,5 +1,6 @@
 """Columns that an estimator sees, made of raw covariates: classes encoded, numbers scaled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from permagrid.compiled.nodes import Float, Index
 
-NUMBER, IS_CLASS, PLACE = range(3)
-"""A column is the number itself; 1 where it is a certain class and 0 elsewhere; or the place of the class
-among the known ones, missing where it is none of them."""
+NUMBER, IS_CLASS, PLACE, NONE_OF = range(4)
+"""A column is the number itself; 1 where it is a certain class and 0 elsewhere; the place of the class
+among the known ones, missing where it is none of them; or 1 where it is none of the known ones, else 0."""
 
 
 class Columns(NamedTuple):
@@ -66,6 +67,22 @@ class Recipe:
                 made += [Column(column.source, IS_CLASS, (float(code),)) for code in categories[place]]
             else:
                 made.append(Column(column.source, PLACE, tuple(float(code) for code in categories[place])))
+        return replace(self, columns=tuple(made))
+
+    def with_sets(self, sets: Sequence[tuple[int, tuple[int, ...]]]) -> "Recipe | None":
+        """Return the recipe with columns that are 0 where a class is in a set; None unless places tell them.
+
+        Places themselves are asked by nobody then, and are left out, as all that are unknown lie in no set.
+        """
+        made = [
+            replace(each, kind=NONE_OF, known=()) if each.kind == PLACE else each for each in self.columns
+        ]
+        for column, places in sets:
+            whole = self.columns[column]
+            if whole.kind != PLACE or whole.spread != 1.0 or whole.centre != 0.0:
+                return None
+            known = tuple(whole.known[place] for place in places if place < len(whole.known))
+            made.append(replace(whole, kind=NONE_OF, known=known))
         return replace(self, columns=tuple(made))
 
     def scaled(self, centre: Float, spread: Float) -> "Recipe | None":
@@ -126,5 +143,5 @@ def fill(rows: NDArray[np.floating], places: Index, columns: Columns, out: Float
 def _encoded(code: float, known: Float, kind: int) -> float:
     for place in range(len(known)):
         if code == known[place]:
-            return 1.0 if kind == IS_CLASS else float(place)
-    return 0.0 if kind == IS_CLASS else np.nan
+            return 1.0 if kind == IS_CLASS else 0.0 if kind == NONE_OF else float(place)
+    return 0.0 if kind == IS_CLASS else 1.0 if kind == NONE_OF else np.nan

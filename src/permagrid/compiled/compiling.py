@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from permagrid.compiled.forest import CompiledForest
 from permagrid.compiled.nodes import forest_of
-from permagrid.compiled.read_boosted import boosted_trees
+from permagrid.compiled.read_boosted import Set, boosted_trees
 from permagrid.compiled.read_forest import CLASSIFIERS, FORESTS, named_classes, trees_of_forest
 
 _NOBODY = np.zeros(0, dtype=np.uint8)
@@ -20,7 +20,7 @@ def compile_trees(estimator: Any) -> CompiledForest | None:
 
     Compiled are random forests and extremely randomised trees of scikit-learn with one target, and boosted
     trees of LightGBM of one target, two classes or more: as a booster, as its own estimators, and as an
-    estimator that holds a booster as `model_`. Not compiled are boosters with splits by sets of classes, with
+    estimator that holds a booster as `model_`. Not compiled here are boosters with splits by sets of classes, with
     zero as the missing value, with lines in their leaves, of other objectives, and those that average trees.
 
     Predictions are those of `predict_proba` of classifiers and of `predict` of all others.
@@ -39,9 +39,22 @@ def compile_trees(estimator: Any) -> CompiledForest | None:
     >>> np.array_equal(compiled.predict(rows), grown.predict(rows))
     True
     """
+    found = trees_and_sets(estimator)
+    return None if found is None or found[1] else found[0]
+
+
+def trees_and_sets(estimator: Any) -> tuple[CompiledForest, tuple[Set, ...]] | None:
+    """Return compiled trees, and the sets of classes that they ask for in columns behind the estimator's own.
+
+    Parameters
+    ----------
+    estimator
+        As of `compile_trees`.
+    """
     if isinstance(estimator, FORESTS):
         check_is_fitted(estimator)
-        return _of_forest(estimator)
+        forest = _of_forest(estimator)
+        return None if forest is None else (forest, ())
     lightgbm = sys.modules.get("lightgbm")
     if lightgbm is None:
         return None
@@ -68,12 +81,15 @@ def _of_forest(estimator: Any) -> CompiledForest | None:
     return CompiledForest(forest, _NOBODY if named is None else named, columns, outputs, "mean", is_class)
 
 
-def _of_booster(booster: Any, rounds: int | None, *, is_class: bool) -> CompiledForest | None:
+def _of_booster(
+    booster: Any, rounds: int | None, *, is_class: bool
+) -> tuple[CompiledForest, tuple[Set, ...]] | None:
     found = boosted_trees(booster, rounds)
     if found is None:
         return None
     columns = (np.arange(len(found.trees)) % found.a_round).astype(np.int32)
     forest, several = forest_of(found.trees, found.columns), found.a_round
-    return CompiledForest(
+    compiled = CompiledForest(
         forest, _NOBODY, columns, several, found.link, is_class, found.steepness, single=False
     )
+    return compiled, found.sets

@@ -13,11 +13,11 @@ from sklearn.svm import SVC, SVR
 from sklearn.utils.validation import check_is_fitted
 
 from permagrid.compiled.additive import CompiledAdditive
-from permagrid.compiled.columns import NUMBER, Recipe
+from permagrid.compiled.columns import NUMBER, PLACE, Recipe
 from permagrid.compiled.combined import Compiled, CompiledMean
-from permagrid.compiled.compiling import compile_trees
+from permagrid.compiled.compiling import trees_and_sets
 from permagrid.compiled.encoded import EncodedTrees
-from permagrid.compiled.nodes import Float
+from permagrid.compiled.nodes import ENDS, Float
 from permagrid.compiled.process import CompiledWithProcess, Use, process_of
 from permagrid.compiled.quantiles import CompiledQuantiles
 from permagrid.compiled.support_vectors import CompiledSupportVectors, Machine
@@ -174,8 +174,18 @@ def _support(
 
 
 def _trees(estimator: Any, recipe: Recipe) -> Compiled | None:
-    trees = compile_trees(estimator)
-    if trees is None or recipe == Recipe.of(recipe.raw):
+    found = trees_and_sets(estimator)
+    if found is None:
+        return None
+    trees, sets = found
+    if sets:
+        # Places in sets are not to be asked by thresholds as well.
+        split = np.diff(trees.forest.first)[: len(recipe.columns)] > ENDS
+        if any(column.kind == PLACE and asked for column, asked in zip(recipe.columns, split, strict=True)):
+            return None
+        made = recipe.with_sets(sets)
+        return None if made is None or not _unscaled(made) else EncodedTrees(made, trees)
+    if recipe == Recipe.of(recipe.raw):
         return trees
     return EncodedTrees(recipe, trees) if _unscaled(recipe) else None
 

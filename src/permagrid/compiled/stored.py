@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permagrid.compiled.additive import CompiledAdditive, Terms
-from permagrid.compiled.columns import PLACE, Column, Columns, Recipe
+from permagrid.compiled.columns import NONE_OF, Column, Columns, Recipe
 from permagrid.compiled.combined import Compiled, CompiledMean
 from permagrid.compiled.encoded import EncodedTrees
 from permagrid.compiled.forest import CompiledForest
@@ -182,7 +182,7 @@ def _recipe_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
         all(len(part) == many for part in (found.kind, found.centre, found.spread)),
         _rises(found.first, many, len(found.known)),
         ((found.source >= 0) & (found.source < raw)).all(),
-        ((found.kind >= 0) & (found.kind <= PLACE)).all(),
+        ((found.kind >= 0) & (found.kind <= NONE_OF)).all(),
     )
     return Recipe(
         raw,
