@@ -42,7 +42,8 @@ def started(study: Path, world: Path, out: Path) -> subprocess.Popen[bytes]:
 
 def products(out: Path) -> dict[str, str]:
     """Return name -> hash of all that a run leaves; the times in its summary differ."""
-    paths = [path for path in out.iterdir() if path.is_file()] + list((out / "maps").iterdir())
+    paths = [path for path in out.iterdir() if path.is_file()]
+    paths += [*(out / "maps").iterdir(), *(out / "models").iterdir()]
     return {path.name: sha256_of(path) for path in paths if path.name != "summary.json"}
 
 
