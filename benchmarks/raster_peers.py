@@ -37,6 +37,7 @@ from permagrid.blockstore import BlockStore
 from permagrid.compiled import patch_order
 from permagrid.covariates import Covariate, build, open_stack, store_layers
 from permagrid.grid import blocks
+from permagrid.models.forms import map_predictor
 from permagrid.prediction.blocks import Prediction
 from permagrid.products.geotiff import pixel_hash, write_cog
 from permagrid.products.legend import legend_for
