@@ -26,7 +26,6 @@ import rasterio
 from compiled_trees import landscape
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from permagrid.steps.predictors import map_predictor
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 from sklearn.base import is_classifier
