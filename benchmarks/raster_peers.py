@@ -26,7 +26,6 @@ import rasterio
 from compiled_trees import landscape
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from permagrid.steps.predictors import map_predictor
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 from sklearn.base import is_classifier
@@ -37,6 +36,7 @@ from permagrid.blockstore import BlockStore
 from permagrid.compiled import patch_order
 from permagrid.covariates import Covariate, build, open_stack, store_layers
 from permagrid.grid import blocks
+from permagrid.models.forms import map_predictor
 from permagrid.prediction.blocks import Prediction
 from permagrid.products.geotiff import pixel_hash, write_cog
 from permagrid.products.legend import legend_for
