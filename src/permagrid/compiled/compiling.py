@@ -20,8 +20,9 @@ def compile_trees(estimator: Any) -> CompiledForest | None:
 
     Compiled are random forests and extremely randomised trees of scikit-learn with one target, and boosted
     trees of LightGBM of one target, two classes or more: as a booster, as its own estimators, and as an
-    estimator that holds a booster as `model_`. Not compiled here are boosters with splits by sets of classes, with
-    zero as the missing value, with lines in their leaves, of other objectives, and those that average trees.
+    estimator that holds a booster as `model_`. Not compiled here are boosters with splits by sets of classes
+    (see `compile_estimator`), with zero as the missing value, with lines in their leaves, of other
+    objectives, and those that average trees.
 
     Predictions are those of `predict_proba` of classifiers and of `predict` of all others.
 
