@@ -1,5 +1,6 @@
 """Calls the command line within the test's process, and the small made-up study that it is tried on."""
 
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +27,14 @@ class Outcome(NamedTuple):
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Outcome:
     """Run a command as the shell does."""
     capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments], prog_name="permagrid")
+    logger = logging.getLogger()
+    before = list(logger.handlers), logger.level
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments], prog_name="permagrid")
+    finally:
+        # What -v tells goes to a stream that is closed with this test.
+        logger.handlers, logger.level = before
     out, err = capsys.readouterr()
     return Outcome(int(ended.value.code or 0), out, err)
 

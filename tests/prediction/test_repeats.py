@@ -44,8 +44,8 @@ def test_what_is_said_of_distinct_rows_and_spread_is_what_is_said_of_all(
     found = repeats(rows)
     distinct = len(np.unique(np.ascontiguousarray(rows).view(f"V{rows.itemsize * columns}")))
     if found is None:
-        # Nothing is looked at twice unless a part of the rows promises it.
-        assert distinct > 0.3 * count
+        # Nothing is looked at twice unless a part of the rows promises it, as few kinds do in any part.
+        assert kinds > 30
         return
     assert len(found.first) == distinct
     assert (np.diff(found.first) > 0).all()
