@@ -252,6 +252,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work [a temporary folder]")
     options = parser.parse_args()
     several = 0
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
         folder, begun = Path(made), time.perf_counter()
         size = {"size": options.side, "resolution": WIDE / options.side}
