@@ -30,6 +30,7 @@ from threadpoolctl import threadpool_limits
 from permagrid.compiled import CompiledAdditive, CompiledForest, CompiledSupportVectors, compile_estimator
 from permagrid.compiled.additive import Terms
 from permagrid.compiled.forest import TilesOf
+from permagrid.compiled.groups import group_of
 from permagrid.compiled.nodes import FEATURE, NUMBER, RANK, RIGHT, Forest
 from permagrid.compiled.sums import add_values, count_votes
 from permagrid.compiled.tiles import CELLS, Tile
@@ -195,10 +196,11 @@ def _count(forest: Forest, tile: Tile, found: Float) -> None:
 
 def _told(compiled: CompiledForest, tile: Tile) -> Callable[[], None]:
     """Return what a tile does with all trees of a forest."""
-    out = np.zeros((compiled.outputs, CELLS))
+    out = np.zeros((1, compiled.outputs, CELLS))
     if len(compiled.named):
-        return lambda: count_votes(compiled.forest, tile, compiled.named, out)
-    return lambda: add_values(compiled.forest, tile, compiled.columns, out)
+        return lambda: count_votes(compiled.forest, tile, compiled.named, out[0])
+    alone = group_of(tile)
+    return lambda: add_values(compiled.forest, alone, compiled.columns, out)
 
 
 def _copies(compiled: CompiledForest, tree: int, *, near: bool) -> CompiledForest:

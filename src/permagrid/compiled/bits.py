@@ -10,6 +10,9 @@ _BYTES = ir.VectorType(ir.IntType(8), 64)
 _NUMBERS = ir.VectorType(ir.IntType(16), 64)
 _BITS = ir.VectorType(ir.IntType(1), 64)
 _WORD = ir.IntType(64)
+_LANES = 8
+_SUMS = ir.VectorType(ir.DoubleType(), _LANES)
+_SOME = ir.VectorType(ir.IntType(1), _LANES)
 
 
 def _at(context: Any, builder: Any, kind: Any, array: Any, place: Any, vector: Any) -> Any:
@@ -35,6 +38,45 @@ def add_bits(typing: Any, counts: Any, start: Any, word: Any) -> Any:
         address = _at(context, builder, signature.args[0], counts, start, _BYTES)
         ones = builder.sext(builder.bitcast(word, _BITS), _BYTES)
         builder.store(builder.sub(builder.load(address, align=1), ones), address, align=1)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_where(typing: Any, totals: Any, start: Any, word: Any, value: Any) -> Any:
+    """Add a value to those of 64 totals from `start` that have their bit in a word."""
+    signature = types.void(totals, types.uint64, types.uint64, types.float64)
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        totals, start, word, value = given
+        first = _at(context, builder, signature.args[0], totals, start, _SUMS)
+        # Adding -0 changes no number; sums stored only in part could not be read again at once.
+        added, nothing = _all(builder, value, _SUMS), ir.Constant(_SUMS, [-0.0] * _LANES)
+        for part in range(64 // _LANES):
+            eight = builder.trunc(builder.lshr(word, _WORD(_LANES * part)), ir.IntType(_LANES))
+            address = builder.gep(first, [_WORD(part)])
+            own = builder.select(builder.bitcast(eight, _SOME), added, nothing)
+            builder.store(builder.fadd(builder.load(address, align=8), own), address, align=8)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fetch(typing: Any, nodes: Any, node: Any) -> Any:
+    """Bring a row of a table of four columns of 32 bits to near memory ahead of its use."""
+    signature = types.void(nodes, types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        nodes, node = given
+        number, row = ir.IntType(32), ir.VectorType(ir.IntType(32), 4)
+        address = builder.gep(_at(context, builder, signature.args[0], nodes, _WORD(0), row), [node])
+        address = builder.bitcast(address, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
+        # To be read, to be kept as near as can be, of data.
+        builder.call(function, [address, number(0), number(3), number(1)])
         return context.get_dummy_value()
 
     return signature, generate

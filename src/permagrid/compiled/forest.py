@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from permagrid.compiled.asked import asked_rows
+from permagrid.compiled.groups import TILES, GroupsOf
 from permagrid.compiled.nodes import Bytes, Float, Forest, Index, Int32, checked_forest
 from permagrid.compiled.ranks import rank_rows
-from permagrid.compiled.sums import add_values, count_votes, logistic, name_leaves, shares
+from permagrid.compiled.sums import NEAR, add_values, count_votes, logistic, name_leaves, shares
 from permagrid.compiled.tiles import CELLS, Tile, enter, tile_for
 from permagrid.errors import PermagridError
 
@@ -70,17 +71,30 @@ class CompiledForest:
         """
         rows, places = asked_rows(rows, len(self.forest.first) - 1, order)
         out = np.full((len(rows), self.outputs), np.nan)
+        if len(self.named):
+            self._count(rows, places, out)
+        else:
+            self._add(rows, places, out)
+        return self._linked(out)
+
+    def _count(self, rows: NDArray[Any], places: Index, out: Float) -> None:
         tiles, total = TilesOf(self.forest, self.single), np.empty((self.outputs, CELLS))
         for start in range(0, len(places), CELLS):
             own = places[start : start + CELLS]
             tile = tiles.of(rows, own)
             total[:] = 0.0
-            if len(self.named):
-                count_votes(self.forest, tile, self.named, total)
-            else:
-                add_values(self.forest, tile, self.columns, total)
+            count_votes(self.forest, tile, self.named, total)
             out[own] = total[:, : len(own)].T
-        return self._linked(out)
+
+    def _add(self, rows: NDArray[Any], places: Index, out: Float) -> None:
+        # All nodes of few trees are near whatever tiles come in between.
+        together = min(TILES, -(-len(places) // CELLS)) if len(self.forest.nodes) > NEAR else 1
+        total = np.empty((together, self.outputs, CELLS))
+        for group, owns in GroupsOf(self.forest, self.single, together).of(rows, places):
+            total[:] = 0.0
+            add_values(self.forest, group, self.columns, total[: len(owns)])
+            for own, said in zip(owns, total, strict=False):
+                out[own] = said[:, : len(own)].T
 
     def leaves(self, rows: NDArray[np.floating[Any]], order: Index | None = None) -> Int32:
         """Return the leaves in which rows end, as their library calls them, shape ``(n, trees)``.

@@ -5,44 +5,48 @@ from math import exp
 import numpy as np
 from numba import njit
 
+from permagrid.compiled.groups import member
 from permagrid.compiled.nodes import Bytes, Float, Forest, Index, Int32
 from permagrid.compiled.tiles import CELLS, Tile
 from permagrid.compiled.walk import walk
+from permagrid.compiled.walk_values import add_tree
 
+NEAR = 32_768
+"""Nodes of trees that all tiles of a group walk through before the next ones: half a megabyte."""
 _A_BYTE = 255
 """Votes that are counted before they are carried over."""
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def add_values(forest: Forest, tile: Tile, columns: Int32, out: Float) -> None:
-    """Add up, tree after tree, the values of the leaves in which the cells of a tile end.
+def add_values(forest: Forest, group: Tile, columns: Int32, out: Float) -> None:
+    """Add up, tree after tree, the values of the leaves in which the cells of some tiles end.
+
+    Some trees are walked by all tiles in turn, then the next ones, so that their nodes stay near.
 
     Parameters
     ----------
     forest
         The trees.
-    tile
-        The cells.
+    group
+        The tiles, see `group_for`.
     columns
         Row of `out` to which each tree adds the first of its values.
     out
-        Shape ``(outputs, CELLS)``; zeros.
+        Shape ``(tiles, outputs, CELLS)``; zeros.
     """
-    none, nowhere = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.uint8)
-    said = np.empty(CELLS)
-    for tree in range(len(columns)):
-        count = walk(forest.nodes, forest.roots[tree], tile, none, nowhere)
-        for part in range(forest.value.shape[1]):
-            total = out[columns[tree] + part]
-            if count == 1:
-                only = forest.value[tile.leaves[0], part]
-                for cell in range(CELLS):
-                    total[cell] += only
-            else:
-                for leaf in range(count):
-                    said[leaf] = forest.value[tile.leaves[leaf], part]
-                for cell in range(CELLS):
-                    total[cell] += said[tile.numbers[cell]]
+    width, begin = forest.value.shape[1], 0
+    kept = np.empty(64 * (forest.depth + 1), dtype=np.uint64)
+    while begin < len(columns):
+        end = begin + 1
+        while end < len(columns) and forest.roots[end + 1] - forest.roots[begin] <= NEAR:
+            end += 1
+        for at in range(len(out)):
+            tile, totals = member(group, at), out[at].reshape(out[at].size)
+            for tree in range(begin, end):
+                first = columns[tree] * CELLS
+                own = totals[first : first + width * CELLS]
+                add_tree(forest.nodes, forest.roots[tree], tile, kept, forest.value, own)
+        begin = end
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -51,8 +55,10 @@ def count_votes(forest: Forest, tile: Tile, named: Bytes, out: Float) -> None:
 
     Parameters
     ----------
-    forest, tile
-        As in `add_values`.
+    forest
+        The trees.
+    tile
+        The cells.
     named
         Class that each leaf names.
     out
@@ -80,7 +86,7 @@ def name_leaves(forest: Forest, tile: Tile, places: Index, out: Int32) -> None:
     Parameters
     ----------
     forest, tile
-        As in `add_values`.
+        As in `count_votes`.
     places
         Rows of `out` of the cells.
     out
