@@ -24,6 +24,9 @@ from permagrid.steps.models import StoredModel
 from permagrid.steps.workshop import Workshop
 from permagrid.study import Study
 
+_LEVEL = 0.95
+"""Probability of the interval that is mapped of an ensemble which states none."""
+
 
 @dataclass(frozen=True)
 class Means:
@@ -116,11 +119,12 @@ def _canvas(
 
 
 def _maker(study: Study, source: StoredModel, canvas: Canvas) -> Maker:
-    told = source.model.origin.get("fitted_to", {}).get("interval")
-    if source.model.mixture is None or told is None:
+    if source.model.mixture is None:
         return TargetMaker(study, source, canvas)
-    coverage = None if told["coverage"] is None else (str(told["coverage"][0]), float(told["coverage"][1]))
-    return EnsembleMaker(study, source, canvas, float(told["level"]), coverage=coverage)
+    told = source.model.origin.get("fitted_to", {}).get("interval", {})
+    held = told.get("coverage")
+    coverage = None if held is None else (str(held[0]), float(held[1]))
+    return EnsembleMaker(study, source, canvas, float(told.get("level", _LEVEL)), coverage=coverage)
 
 
 def _of_model(study: Study, model: Model, path: Path) -> Study:

@@ -222,6 +222,7 @@ def test_damage_is_named(stored):
         ({"target": {"variable": "x"}}, "valid_range is missing"),
         ({"is_joined": True}, r"mixture\.json: cannot be read"),
         ({"covariates": [{"name": "snow_depth"}]}, "classes is missing"),
+        ({"origin": {"fitted_to": {"interval": 0.95}}}, "the interval is described by no mapping"),
     ],
 )
 def test_descriptions_that_do_not_hold_together_are_refused(stored, changes, message):

@@ -132,6 +132,8 @@ def _model_of(folder: Path, described: Mapping[str, Any]) -> Model:
     )
     columns = tuple(_column_of(each) for each in described["covariates"])
     origin = dict(described["origin"])
+    if not isinstance(dict(origin.get("fitted_to", {})).get("interval", {}), dict):
+        raise ValueError("the interval is described by no mapping")
     learners = tuple(_read_learner(folder, each, made.kind, origin) for each in described["learners"])
     names = {column.name for column in columns}
     if not learners or any(set(each.covariates) - names for each in learners):
