@@ -96,6 +96,7 @@ def predict(
         fit = planned(study, means.memory, block=means.block, workers=means.workers)
     with RunDir(out) as folder:
         folder.claim(f"{study.study} by {fitted.name}")
+        folder.unseal()
         canvas = _canvas(study, geobox, root, folder, steps, workers=means.workers, block=fit.block)
         source = StoredModel(fitted, sha256_of(model))
         maker = _maker(study, source, canvas)

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -186,12 +187,11 @@ def _predicted(works: Sequence[Prediction], window: Window) -> list[Block]:
     rank[order] = np.arange(len(order))
     ranks = [rank[cells.places] for cells in read]
     told = [np.empty((len(cells.places), first.outputs)) for cells in read]
-    step = max(_ROWS_AT_A_TIME // len(read), 1)
-    for start in range(0, len(order), step):
-        parts = [slice(*np.searchsorted(own, (start, start + step))) for own in ranks]
+    # As many rows at a time wherever land is sparse, and all epochs of a cell among them.
+    firsts = np.unique(np.sort(np.concatenate(ranks))[::_ROWS_AT_A_TIME])
+    for edges in pairwise([*firsts, len(order)]):
+        parts = [slice(*np.searchsorted(own, edges)) for own in ranks]
         rows = np.concatenate([cells.rows[part] for cells, part in zip(read, parts, strict=True)])
-        if not len(rows):
-            continue
         # The epochs of a cell beside one another, in their order.
         beside = np.argsort(
             np.concatenate([own[part] for own, part in zip(ranks, parts, strict=True)]), kind="stable"
