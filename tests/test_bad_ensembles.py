@@ -170,6 +170,7 @@ def test_bad_ensembles_are_told_in_one_sentence_and_leave_nothing(
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").rglob("*.tif"))
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_sound_ensemble_runs(sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
     study = made_up_study()

@@ -64,15 +64,7 @@ def read_estimator(path: Path) -> Any:
         return skops.io.loads(data, trusted=asked)
     except UntrustedTypesFoundException as error:
         raise PermagridError(f"{path}: asks for types that are not allowed: {error}") from error
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        ImportError,
-    ) as error:
+    except _DAMAGED as error:
         raise PermagridError(f"{path}: cannot be read as a fitted estimator ({error})") from error
 
 

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 
@@ -53,12 +53,12 @@ def sources_of(module: str) -> set[Path]:
     >>> sorted(path.name for path in sources_of("permagrid.registry"))
     ['errors.py', 'registry.py', 'wording.py']
     """
-    found, waiting = set[Path](), [module]
+    found, waiting = set[Path](), [*_files(module)]
     while waiting:
-        for path in _files(waiting.pop()):
-            if path not in found:
-                found.add(path)
-                waiting.extend(_imported(path))
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting.extend(_rests_on(path))
     return found
 
 
@@ -77,9 +77,17 @@ def _files(module: str) -> Iterator[Path]:
                 yield path
 
 
-def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def _rests_on(path: Path) -> frozenset[Path]:
+    """Return the files of what a file imports; each is parsed once, however many modules rest on it."""
+    found, waiting = set[str](), [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        # Imports are statements, and statements hold others in these alone.
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting.extend(getattr(node, part, ()))
+    return frozenset(file for name in found for file in _files(name))
