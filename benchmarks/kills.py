@@ -1,6 +1,6 @@
 """Kills runs of a virtual study at random moments and resumes them: products must be those of whole runs.
 
-``python benchmarks/kills.py [--kills 50] [--study studies/virtual_arctic.yaml] [--seed 0] [--folder FOLDER]``
+``python benchmarks/kills.py [--kills 50] [--runs 50] [--study FILE] [--seed 0] [--folder FOLDER]``
 
 A run is started and killed (SIGKILL); it is started again in the same folder, and killed again, until one
 comes to its end; then a new folder is begun. Every other moment is drawn evenly between nothing and what an
@@ -131,7 +131,8 @@ class Moments:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=50, help="at least so many")
+    parser.add_argument("--runs", type=int, default=50, help="at least so many that were killed and finished")
     parser.add_argument("--study", type=Path, default=ROOT / "studies" / "virtual_arctic.yaml")
     parser.add_argument("--world", type=Path, help="Folder of its data [a virtual world made for it].")
     parser.add_argument("--seed", type=int, default=0)
@@ -148,12 +149,14 @@ def main() -> None:
     print(f"undisturbed: {spent.total():.0f} s, {len(whole)} products")
 
     moments, finished, failed = Moments(random.Random(given.seed), spent), 0, 0
-    out = folder / "killed"
-    while moments.kills.total() < given.kills or out.exists():
+    out, kills = folder / "killed", 0
+    while (moments.kills.total() < given.kills or finished < given.runs) or out.exists():
         begun = time.time()
         run = started(given.study, world, out)
         # When there are kills enough, the last folder is brought to its end.
-        if moments.kills.total() < given.kills and moments.killed(run, out, begun):
+        is_enough = moments.kills.total() >= given.kills and finished + (kills > 0) >= given.runs
+        if not is_enough and moments.killed(run, out, begun):
+            kills += 1
             if (out / "work" / "ledger.json").exists():
                 rotted = [found for found in verify(out).findings if found.kind == "rotted"]
                 failed += bool(rotted)
@@ -163,15 +166,17 @@ def main() -> None:
         status = run.wait()
         left_over = [path for path in out.rglob("*") if ".partial" in path.name or path.suffix == ".block"]
         is_whole = status == 0 and products(out) == whole and not left_over and verify(out).status == 0
-        finished, failed = finished + 1, failed + (not is_whole)
+        finished, failed = finished + (kills > 0), failed + (not is_whole)
         print(
-            f"finished {finished} after {moments.kills.total()} kills: {'same bytes' if is_whole else 'NOT'}",
+            f"finished {finished} after {kills} kills, {moments.kills.total()} in all: "
+            f"{'same bytes' if is_whole else 'NOT'}",
             flush=True,
         )
         shutil.rmtree(out)
+        kills = 0
     for name in STAGES:
         print(f"{moments.kills[name]:4d} kills {name}; undisturbed {spent[name]:.1f} s")
-    print(f"{moments.kills.total()} kills, {finished} finished runs, {failed} with a difference")
+    print(f"{moments.kills.total()} kills, {finished} runs finished after some, {failed} with a difference")
     if given.folder is None:
         shutil.rmtree(folder)
     sys.exit(bool(failed))
