@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
 
 import dask
 import pytest
 from distributed import Client, LocalCluster
+from distributed.utils import get_mp_context
 
 from command_line import call
 from made_maps import EPOCHS, MadeMaker, make_maps, products_of
@@ -37,13 +39,20 @@ def whole(tmp_path_factory) -> dict[str, str]:
 def cluster() -> Iterator[LocalCluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-        patch.setenv("DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD", "forkserver")
-        # One death may be a chance, two are not: each costs the test a new process.
-        with (
-            dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-            LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0") as found,
-        ):
-            yield found
+        # Each death costs the test a new process: one may be a chance, two are not. Processes are begun by a
+        # server that has loaded what blocks need, with the code hashed.
+        settings = {
+            "distributed.scheduler.allowed-failures": 1,
+            "distributed.worker.multiprocessing-method": "forkserver",
+        }
+        with dask.config.set(settings):
+            forkserver._forkserver._stop()
+            get_mp_context().set_forkserver_preload(["distributed", "warmed_up"])
+            with LocalCluster(
+                n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0"
+            ) as found:
+                yield found
+        forkserver._forkserver._stop()
 
 
 @pytest.fixture

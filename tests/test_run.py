@@ -21,6 +21,7 @@ from permagrid.steps.applicability import LAYERS
 from permagrid.validation.scores import CLASS_METRICS, VALUE_METRICS
 from run_folder import TARGET, bytes_of, carry_out, stamps
 from small_study import BOUNDS, EPOCHS, small_study
+from unpainted import Unpainted
 
 LEARNERS = ["random_forest", "gradient_boosting", "climate_linear"]
 FOLDS = ["random", "site", "block_200km"]
@@ -230,7 +231,8 @@ def test_the_resolved_study_makes_the_same_bytes_whatever_the_order_of_sets_the_
     assert bytes_of(out) == bytes_of(finished)
 
 
-def test_presence_and_absence_are_mapped_with_their_probability(small_world, tmp_path):
+def test_presence_and_absence_are_mapped_with_their_probability(small_world, tmp_path, monkeypatch):
+    monkeypatch.setattr("permagrid.report.canvas.FigureCanvasAgg", Unpainted)
     summary = carry_out(small_study(presence=True), small_world, tmp_path, block=50)
     assert {(p["variable"], p["epoch"]) for p in summary["products"]} == {
         (variable, epoch)
