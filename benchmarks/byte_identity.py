@@ -87,7 +87,8 @@ def studies(side: int) -> dict[str, dict[str, Any]]:
 
 def products(out: Path) -> dict[str, str]:
     """Return name -> hash of all that a run leaves, but for what the summary says of the run itself."""
-    paths = [path for path in out.iterdir() if path.is_file()] + list((out / "maps").iterdir())
+    paths = [path for path in out.iterdir() if path.is_file()]
+    paths += [*(out / "maps").iterdir(), *(out / "models").iterdir()]
     found = {path.name: sha256_of(path) for path in sorted(paths) if path.name != "summary.json"}
     summary = json.loads((out / "summary.json").read_text())
     plain = json.dumps({key: value for key, value in summary.items() if key not in OF_A_RUN}, sort_keys=True)
