@@ -13,9 +13,12 @@ collect_ignore = ["warmed_up.py"]
 """What changes the process that imports it, as a search for doctests would."""
 
 LONGEST = (
-    *("test_run_real.py", "test_run.py", "test_run_killed.py", "test_run_again.py", "test_audit_study.py"),
-    *("test_every_covariate.py", "test_run_comparison.py", "test_classes_end_to_end.py"),
-    *("test_grids_end_to_end.py", "test_cli.py", "test_workers.py", "test_check.py", "test_learner_table.py"),
+    *("test_run_real.py", "test_run.py", "test_run_killed.py", "test_bad_input.py", "test_run_again.py"),
+    *("test_audit_study.py", "test_dry_run.py", "test_dask_workers.py", "test_every_covariate.py"),
+    *("test_worlds.py", "test_run_faults.py", "test_run_ensemble.py", "test_workers.py"),
+    *("test_run_comparison.py", "test_cli.py", "test_learner_table.py", "test_bad_ensembles.py"),
+    *("test_climate_checks.py", "test_classes_end_to_end.py", "test_selection.py", "test_check.py"),
+    *("test_grids_end_to_end.py", "test_blocks.py", "test_blocks_kept.py", "test_process.py", "test_shards.py"),
 )
 """Files of tests that take longest, the longest first."""
 

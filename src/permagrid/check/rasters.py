@@ -88,7 +88,7 @@ def _layer(
     if seen.size == 0:
         yield Finding((*location, "path"), f"{path}: holds no data, only nodata")
         return
-    sentinel = undeclared_sentinel(layer)
+    sentinel = undeclared_sentinel(values)
     if sentinel is not None:
         yield Finding(
             (*location, "path"),

@@ -68,14 +68,18 @@ def open_grid(
     return open_band(text, 1 if variable is None else variable, nodata, crs)
 
 
-def undeclared_sentinel(grid: xr.DataArray) -> float | None:
+def undeclared_sentinel(sample: Float) -> float | None:
     """Return a value such as -9999 that fills part of a grid without being declared nodata, or None.
 
     Interpolating over an undeclared sentinel makes values that look real, so `permagrid check` asks. A
     value counts as one if it is among those in use and lies farther from all others than they lie from
     each other: the depth of a sea may be -9999 m, but where it is, -9998 m is near.
+
+    Parameters
+    ----------
+    sample
+        Some of its cells, as `decimated` returns them.
     """
-    sample = decimated(grid)
     values = np.unique(sample[np.isfinite(sample)])
     if values.size == 0:
         return None
