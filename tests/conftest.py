@@ -18,7 +18,7 @@ LONGEST = (
     *("test_worlds.py", "test_run_faults.py", "test_run_ensemble.py", "test_workers.py"),
     *("test_run_comparison.py", "test_cli.py", "test_learner_table.py", "test_bad_ensembles.py"),
     *("test_climate_checks.py", "test_classes_end_to_end.py", "test_selection.py", "test_check.py"),
-    *("test_grids_end_to_end.py", "test_blocks.py", "test_blocks_kept.py", "test_process.py", "test_shards.py"),
+    *("test_grids_end_to_end.py", "test_blocks.py", "test_blocks_kept.py", "test_shards.py"),
 )
 """Files of tests that take longest, the longest first."""
 
