@@ -83,6 +83,17 @@ class Sleeper:
         return self.inner.block(window)
 
 
+@dataclass
+class Carrier:
+    """Work that is as heavy as that of a forest."""
+
+    inner: object
+    load: bytes
+
+    def block(self, window) -> Block:
+        return self.inner.block(window)
+
+
 class Poisonous(MadeMaker):
     """Work of which one block kills the process that makes it."""
 
@@ -159,6 +170,16 @@ def test_a_block_that_kills_its_workers_is_named_and_all_others_are_made(cluster
     assert len(list(stored_blocks(tmp_path / "work" / "blocks"))) == 11 * len(EPOCHS)
     make_maps(tmp_path, MadeMaker())
     assert products_of(tmp_path) == whole
+
+
+def test_a_large_model_is_sent_without_a_word(workers, whole, tmp_path, recwarn):
+    class Large(MadeMaker):
+        def work(self, epoch):
+            return Carrier(super().work(epoch), bytes(20_000_000))
+
+    make_maps(tmp_path, Large(), executor=workers)
+    assert products_of(tmp_path) == whole
+    assert [str(each.message) for each in recwarn] == []
 
 
 def test_what_a_block_fails_of_is_told_as_it_was_raised(workers, tmp_path):

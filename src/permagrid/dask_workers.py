@@ -8,6 +8,7 @@ from functools import lru_cache
 from time import monotonic, sleep
 from typing import Any, Self
 
+import dask
 from distributed import Client, Future, KilledWorker, wait
 from threadpoolctl import ThreadpoolController
 
@@ -21,6 +22,7 @@ CONNECT = 20
 """How long a scheduler may take to answer [s]."""
 _PER_THREAD = 3
 """Blocks at the scheduler for each thread of a worker: none waits for work, and few are lost with it."""
+_LARGE = "distributed.admin.large-graph-warning-threshold"
 _GONE = (asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
 """What distributed raises when its scheduler is gone."""
 
@@ -128,8 +130,10 @@ class DaskWorkers:
         """Yield each block, and why it was not made; `KilledWorker` if workers died of it or beside it."""
         waiting, at_work = list(reversed(windows)), dict[Future, Window]()
         try:
-            # Not scattered: what was scattered is lost with its worker, and this is sent again.
-            shared = self._client.submit(_given, task, pure=False)
+            # Not scattered: what was scattered is lost with its worker, and this is sent again. It serves all
+            # blocks, so that Dask's advice on large tasks does not hold for it.
+            with dask.config.set({_LARGE: "1 TiB"}):
+                shared = self._client.submit(_given, task, pure=False)
             room = self._room()
             while waiting or at_work:
                 for _ in range(min(len(waiting), room - len(at_work))):
